@@ -1,0 +1,171 @@
+import { isSandboxAway, createSandboxClient } from "../workers/sandbox-client.ts";
+import { startThreads } from "../workers/threads.ts";
+import { openDatabase } from "../db/client.ts";
+import { migrate } from "../db/migrate.ts";
+import type { Config } from "./config.ts";
+import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
+import { createGuards } from "./http/guards.ts";
+import { createReadiness } from "./http/health.ts";
+import { createApp, listen } from "./http/server.ts";
+import { createEventStreams } from "./http/sse.ts";
+import { systemNow } from "./platform/clock.ts";
+import { connectionBudget } from "./platform/connection-budget.ts";
+import { openDataFolder } from "./platform/data-folder.ts";
+import { Problem } from "./platform/errors.ts";
+import { createIdempotencyRecords } from "./platform/idempotency/store.ts";
+import type { Logger } from "./platform/logger.ts";
+import { createTransact } from "./platform/outbox.ts";
+import { migratePostgresQueues } from "./platform/queue/postgres.ts";
+import { createSeal, keyEncryptionKey } from "./platform/seal.ts";
+import { openLimiter, openQueues, pingRedis } from "./platform/substrate.ts";
+import { waitFor } from "./platform/wait-for.ts";
+import { createAccessTokens } from "./services/auth/access-tokens.ts";
+import { createPasswords } from "./services/auth/passwords.ts";
+import { authRoutes } from "./services/auth/routes.ts";
+import { createAuthService } from "./services/auth/service.ts";
+import { createSessions } from "./services/auth/sessions.ts";
+import { importSigningKey, signingKeySecret } from "./services/auth/signing-key.ts";
+import { firstSetupToken } from "./services/auth/setup-token.ts";
+import { createAuthStore } from "./services/auth/store.ts";
+import { sandboxRoutes } from "./services/sandbox/routes.ts";
+import { createSandboxService } from "./services/sandbox/service.ts";
+import { createExecutionStore } from "./services/sandbox/store.ts";
+import { createTaskLifecycle } from "./services/tasks/lifecycle.ts";
+import { taskRoutes } from "./services/tasks/routes.ts";
+import { createTaskService } from "./services/tasks/service.ts";
+import { createTaskStore } from "./services/tasks/store.ts";
+import { createTaskWatch } from "./services/tasks/watch.ts";
+
+/** A copy of Keelson that runs. */
+export interface Copy {
+  /** Where it listens; undefined without the `api` role. */
+  readonly url: string | undefined;
+  readonly database: DatabaseServer["kind"];
+  /** Opens the page that creates the first administrator; only at the very first start. */
+  readonly setupToken: string | undefined;
+  readonly threads: ReturnType<typeof startThreads>;
+  /** Stops taking work, lets the running work end within the grace period, then closes everything in reverse. Closing twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** The composition root: opens everything in order. When a part fails, what was opened is closed and the reason is thrown. */
+export async function boot(config: Config, log: Logger): Promise<Copy> {
+  await using opening = new AsyncDisposableStack();
+  const now = systemNow;
+  const waiting = { limitMs: config.KEELSON_STARTUP_WAIT_MS, log };
+
+  const folder = await openDataFolder(config.KEELSON_DATA_DIR, { log });
+  const seal = createSeal(await keyEncryptionKey(config.KEELSON_KEK, folder));
+  const signingKey = await importSigningKey(await folder.secret("signing-key", signingKeySecret));
+
+  const server = opening.adopt(await openDatabaseServer({ config, folder, log }), (it) => it.stop());
+  const budget = connectionBudget(config);
+  const database = opening.adopt(openDatabase({ url: server.url, connectionsMax: budget.main.pool, applicationName: "keelson main" }), (it) => it.close());
+  await waitFor("PostgreSQL", database.ping, waiting);
+  await migrate(server.url);
+  const { redis } = config;
+  if (redis) await waitFor("Redis", () => pingRedis(redis), waiting);
+  else await migratePostgresQueues(server.url);
+
+  const address = { config, databaseUrl: server.url };
+  const queues = opening.adopt(openQueues(address, { connectionsMax: budget.main.queues, applicationName: "keelson main queues", log }), (it) => it.close());
+  const limiter = opening.adopt(openLimiter(address, { sql: database.sql, log }), (it) => it.close());
+
+  const threads = opening.adopt(startThreads({ config, databaseUrl: server.url, log, queueThreads: budget.queueThreads }), (it) => it.stop());
+  await threads.started;
+
+  const transact = createTransact({ db: database.db, now, wake: threads.wakeOutbox });
+  const streams = createEventStreams();
+
+  // The services, each given what it needs and nothing else.
+  const authStore = createAuthStore(database.db);
+  await authStore.addSigningKey(signingKey.kid, signingKey.publicJwk);
+  const accessTokens = createAccessTokens({
+    key: signingKey,
+    publicKeys: authStore.signingKeys,
+    issuer: config.KEELSON_PUBLIC_URL ?? "keelson",
+    lifetimeSeconds: config.KEELSON_ACCESS_TOKEN_SECONDS,
+    now,
+  });
+  const sessions = createSessions({ store: authStore, transact, accessTokens, refreshSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS, now });
+  const auth = createAuthService({ store: authStore, transact, sessions, passwords: createPasswords(), signup: config.KEELSON_SIGNUP, now });
+
+  const taskStore = createTaskStore(database.db);
+  const lifecycle = createTaskLifecycle({ store: taskStore, transact, now });
+  const tasks = createTaskService({ store: taskStore, watch: createTaskWatch({ store: taskStore, feed: threads.feed }) });
+
+  const execute = createSandboxClient(threads.sandboxChannel);
+  const sandbox = createSandboxService({
+    store: createExecutionStore(database.db),
+    transact,
+    createTask: lifecycle.create,
+    execute: (request) => execute(request).catch(sandboxProblem),
+    now,
+  });
+
+  const guards = createGuards({
+    verify: accessTokens.verify,
+    limiter,
+    idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
+    requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
+    credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
+  });
+  const app = createApp({
+    log,
+    trustProxy: config.KEELSON_TRUST_PROXY,
+    bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
+    readiness: createReadiness([
+      { name: "database", check: () => (server.assertRunning(), database.ping()) },
+      { name: config.redis ? "redis" : "queues", check: queues.ping },
+      ...threads.dependencies,
+    ]),
+    services: [
+      authRoutes({ auth, guards, publicKeys: authStore.signingKeys }),
+      taskRoutes({ tasks, guards, streams }),
+      sandboxRoutes({
+        sandbox,
+        guards,
+        bounds: {
+          timeoutMsMax: config.KEELSON_SANDBOX_TIMEOUT_MS_MAX,
+          memoryBytesMax: config.KEELSON_SANDBOX_MEMORY_BYTES_MAX,
+          codeBytesMax: config.KEELSON_SANDBOX_CODE_BYTES_MAX,
+        },
+      }),
+    ],
+  });
+
+  const { KEELSON_ADMIN_EMAIL: email, KEELSON_ADMIN_PASSWORD: password } = config;
+  if (email && password) await auth.ensureAdmin(email, password);
+  const setupToken = await firstSetupToken(authStore);
+  const http = config.KEELSON_ROLES.includes("api") ? listen(app, { host: config.HOST, port: config.PORT, bodyBytesMax: config.KEELSON_BODY_BYTES_MAX }) : undefined;
+
+  const drain = async () => {
+    const graceOver = AbortSignal.timeout(config.KEELSON_SHUTDOWN_GRACE_MS);
+    const streamsEnd = new AbortController();
+    graceOver.addEventListener("abort", () => streamsEnd.abort(), { once: true });
+    const requests = Promise.all([streams.drain(streamsEnd.signal), http?.stop(graceOver)]);
+    await threads.drain(config.KEELSON_SHUTDOWN_GRACE_MS);
+    // No task runs here any more, so a stream would wait in vain: its client resumes at another copy.
+    streamsEnd.abort();
+    await requests;
+  };
+  opening.defer(drain);
+
+  const open = opening.move();
+  let closing: Promise<void> | undefined;
+  return {
+    url: http?.url,
+    database: server.kind,
+    setupToken,
+    threads,
+    close: () => {
+      closing ??= open.disposeAsync();
+      return closing;
+    },
+  };
+}
+
+function sandboxProblem(error: unknown): never {
+  if (isSandboxAway(error)) throw new Problem("unavailable", { detail: "The sandbox can't take the program right now.", retryAfterSeconds: 1, cause: error });
+  throw error;
+}

@@ -1,0 +1,139 @@
+import { z } from "zod";
+import type { LogLevel } from "./platform/logger.ts";
+import type { RedisTarget } from "./platform/redis.ts";
+
+export const roles = ["api", "queue", "bus", "sandbox"] as const;
+export type Role = (typeof roles)[number];
+
+/** A string that never shows: `doctor` and logs print `[redacted]`. */
+const secretKeys = ["DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "KEELSON_KEK", "KEELSON_ADMIN_PASSWORD"] as const;
+
+const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const connectionUrl = (...schemes: string[]) =>
+  z.string().refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol), {
+    error: `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(" or ")}`,
+  });
+const commaList = z.string().transform((value) =>
+  value
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean),
+);
+const base64Bytes = (length: number) =>
+  z.string().refine((value) => Buffer.from(value, "base64").length === length && /^[A-Za-z0-9+/]+={0,2}$/.test(value), {
+    error: `expected ${length} bytes in base64 (make one with: openssl rand -base64 ${length})`,
+  });
+const hostAndPort = z.string().transform((value, context) => {
+  const match = /^(?<host>[^:]+|\[[^\]]+\]):(?<port>\d{1,5})$/.exec(value);
+  if (match?.groups?.host && match.groups.port) return { host: match.groups.host, port: Number(match.groups.port) };
+  context.addIssue({ code: "custom", message: `expected host:port, got "${value}"` });
+  return z.NEVER;
+});
+
+const environment = z.object({
+    PORT: wholeNumber(0, 65_535).default(3000),
+    HOST: z.string().default("127.0.0.1"),
+    LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+    DATABASE_URL: connectionUrl("postgres:", "postgresql:").optional(),
+    DATABASE_REPLICA_URL: connectionUrl("postgres:", "postgresql:").optional(),
+    REDIS_URL: connectionUrl("redis:", "rediss:").optional(),
+    REDIS_SENTINELS: commaList.pipe(z.array(hostAndPort).min(1)).optional(),
+    REDIS_SENTINEL_NAME: z.string().optional(),
+    KEELSON_DATA_DIR: z.string().default(".keelson"),
+    KEELSON_ROLES: commaList.pipe(z.array(z.enum(roles)).min(1)).default([...roles]),
+    KEELSON_PUBLIC_URL: connectionUrl("http:", "https:").optional(),
+    KEELSON_KEK: base64Bytes(32).optional(),
+    KEELSON_SIGNUP: z.enum(["open", "invite", "closed"]).default("open"),
+    KEELSON_ADMIN_EMAIL: z.email().optional(),
+    KEELSON_ADMIN_PASSWORD: z.string().min(8).max(128).optional(),
+    KEELSON_KEY_PREFIX: z
+      .string()
+      .regex(/^[a-z0-9_-]{1,32}$/, { error: "expected 1 to 32 of a-z, 0-9, _ and -" })
+      .default("keelson"),
+    KEELSON_SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000).default(30_000),
+    KEELSON_STARTUP_WAIT_MS: wholeNumber(0, 600_000).default(30_000),
+    KEELSON_BODY_BYTES_MAX: wholeNumber(1_024, 100_000_000).default(1_048_576),
+    KEELSON_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(60_000),
+    KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
+    KEELSON_TRUST_PROXY: z.stringbool().default(false),
+    KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
+    KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),
+    KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
+    KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
+    KEELSON_SANDBOX_TIMEOUT_MS_MAX: wholeNumber(10, 60_000).default(10_000),
+    KEELSON_SANDBOX_MEMORY_BYTES_MAX: wholeNumber(16_777_216, 1_073_741_824).default(134_217_728),
+    KEELSON_SANDBOX_CODE_BYTES_MAX: wholeNumber(1_024, 10_000_000).default(262_144),
+  });
+
+/** Rules between keys; checked on their own so that one mistake does not hide another. */
+const rules: readonly { readonly key: string; readonly says: string; readonly brokenBy: (has: (key: string) => boolean) => boolean }[] = [
+  {
+    key: "REDIS_SENTINEL_NAME",
+    says: "REDIS_SENTINELS and REDIS_SENTINEL_NAME go together",
+    brokenBy: (has) => has("REDIS_SENTINELS") !== has("REDIS_SENTINEL_NAME"),
+  },
+  { key: "REDIS_URL", says: "give REDIS_URL or REDIS_SENTINELS, not both", brokenBy: (has) => has("REDIS_URL") && has("REDIS_SENTINELS") },
+  {
+    key: "KEELSON_ADMIN_PASSWORD",
+    says: "KEELSON_ADMIN_EMAIL and KEELSON_ADMIN_PASSWORD go together",
+    brokenBy: (has) => has("KEELSON_ADMIN_EMAIL") !== has("KEELSON_ADMIN_PASSWORD"),
+  },
+];
+
+export type Environment = Readonly<z.infer<typeof environment>>;
+
+/** The whole configuration of one copy; plain data, so it is handed to threads as it is. */
+export interface Config extends Environment {
+  readonly LOG_LEVEL: LogLevel;
+  readonly redis: RedisTarget | undefined;
+}
+
+/** Thrown with every bad key at once; `message` is ready to print. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const knownKeys = new Set(Object.keys(environment.shape));
+const emptyIsAbsent = (source: NodeJS.ProcessEnv) => Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ""));
+
+/**
+ * Reads and checks the environment (Bun has already merged `.env` into it); `roles` goes before its `KEELSON_ROLES`.
+ * Throws `ConfigError` naming every bad value and every unknown `KEELSON_*` key.
+ */
+export function readConfig(roles?: string, source: NodeJS.ProcessEnv = process.env): Config {
+  const given = emptyIsAbsent(roles === undefined ? source : { ...source, KEELSON_ROLES: roles });
+  const complaints = [
+    ...Object.keys(given)
+      .filter((key) => key.startsWith("KEELSON_") && !knownKeys.has(key))
+      .map((key) => `${key}: unknown setting; README lists the known ones`),
+    ...rules.filter((rule) => rule.brokenBy((key) => key in given)).map((rule) => `${rule.key}: ${rule.says}`),
+  ];
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) complaints.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+  if (!parsed.success || complaints.length > 0) {
+    throw new ConfigError(`The configuration has ${complaints.length} mistake(s):\n${complaints.map((line) => `  - ${line}`).join("\n")}`);
+  }
+  const env = parsed.data;
+  return Object.freeze({ ...env, redis: redisTarget(env) });
+}
+
+/** The effective settings, one per line of `doctor`, with secrets hidden. */
+export function describeConfig(config: Config): readonly { readonly key: string; readonly value: string }[] {
+  const hidden = new Set<string>(secretKeys);
+  return Object.entries(config)
+    .filter(([key]) => knownKeys.has(key))
+    .map(([key, value]) => ({ key, value: hidden.has(key) && value !== undefined ? "[redacted]" : show(value) }));
+}
+
+function redisTarget(env: Environment): RedisTarget | undefined {
+  if (env.REDIS_URL) return { kind: "single", url: env.REDIS_URL };
+  if (env.REDIS_SENTINELS && env.REDIS_SENTINEL_NAME) {
+    return { kind: "sentinel", sentinels: env.REDIS_SENTINELS, name: env.REDIS_SENTINEL_NAME };
+  }
+  return undefined;
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return "(not set)";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { createMiddleware } from "hono/factory";
+import { Problem } from "../platform/errors.ts";
+import type { IdempotencyRecords } from "../platform/idempotency/store.ts";
+import type { AppContext, AppEnv } from "./env.ts";
+
+const keyShape = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * `Idempotency-Key` on POST (IETF draft-ietf-httpapi-idempotency-key-header): the first answer is kept and replayed to the same request;
+ * another request under the key is refused (422), a second one while the first runs too (409). Refusals and failures are not kept: they
+ * changed nothing, so the next try may do better.
+ */
+export function idempotency(records: IdempotencyRecords) {
+  return createMiddleware<AppEnv>(async function idempotency(c, next) {
+    const key = c.req.method === "POST" ? c.req.header("idempotency-key") : undefined;
+    if (key === undefined) return next();
+    if (!keyShape.test(key)) {
+      throw new Problem("validation_failed", { errors: [{ pointer: "header.idempotency-key", detail: "1 to 255 visible ASCII characters" }] });
+    }
+    const address = { scope: c.var.actor ? `user:${c.var.actor.userId}` : "anonymous", key };
+    const claim = await records.claim(address, await fingerprint(c));
+    switch (claim.kind) {
+      case "replay":
+        return c.body(claim.answer.body, { status: claim.answer.status, headers: { "content-type": claim.answer.contentType, "idempotency-replayed": "true" } });
+      case "mismatch":
+        throw new Problem("idempotency_mismatch", { detail: "The key was first used with another path or body." });
+      case "in_flight":
+        throw new Problem("idempotency_in_flight", { retryAfterSeconds: 1 });
+      case "claimed":
+        break;
+      default:
+        claim satisfies never;
+    }
+    await next();
+    await keep(c, records, address);
+  });
+}
+
+async function keep(c: AppContext, records: IdempotencyRecords, address: { readonly scope: string; readonly key: string }) {
+  const { status } = c.res;
+  if (status >= 400) return records.release(address);
+  const body = new Uint8Array(await c.res.clone().arrayBuffer());
+  await records.keep(address, { status, contentType: c.res.headers.get("content-type") ?? "application/json", body });
+}
+
+async function fingerprint(c: AppContext): Promise<string> {
+  return createHash("sha256")
+    .update(`${c.req.method} ${c.req.path}\n`)
+    .update(new Uint8Array(await c.req.arrayBuffer()))
+    .digest("base64url");
+}

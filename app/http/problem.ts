@@ -1,0 +1,80 @@
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { z } from "zod";
+import { isDatabaseUnavailable } from "../../db/unavailable.ts";
+import { isRedisUnavailable } from "../platform/redis.ts";
+import { type FieldError, Problem, problemTypes } from "../platform/errors.ts";
+import type { AppContext } from "./env.ts";
+
+const retryAfterSeconds = 2;
+
+/** Answers any thrown error as `application/problem+json` (RFC 9457). What is not a `Problem` shows no internals. */
+export function answerProblem(error: unknown, c: AppContext): Response {
+  const problem = toProblem(error);
+  const { status, title } = problemTypes[problem.code];
+  const { detail, errors, headers, retryAfterSeconds: retryAfter } = problem.init;
+  const cause = problem.cause;
+  if (status >= 500) c.var.log?.[status === 500 ? "error" : "warn"]({ err: cause ?? problem, code: problem.code }, "request failed");
+  const body = {
+    type: `/problems/${problem.code}`,
+    title,
+    status,
+    ...(detail ? { detail } : {}),
+    code: problem.code,
+    instance: c.var.requestId,
+    ...(errors ? { errors } : {}),
+  };
+  return c.body(JSON.stringify(body), status as ContentfulStatusCode, {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    ...(status === 401 ? { "www-authenticate": challenge(problem) } : {}),
+    ...(retryAfter ? { "retry-after": String(retryAfter) } : {}),
+    ...headers,
+  });
+}
+
+/** The hook of every validated route: a mismatch becomes a `Problem` with one JSON pointer per bad field. */
+export function rejectInvalid(result: { success: true } | { success: false; target: string; error: z.core.$ZodError }): void {
+  if (!result.success) throw new Problem("validation_failed", { detail: "One or more fields are not as expected.", errors: toFieldErrors(result.target, result.error) });
+}
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof HTTPException && error.status === 400) return new Problem("malformed_json", { detail: "The body could not be parsed as JSON." });
+  if (error instanceof HTTPException && error.status === 413) return new Problem("payload_too_large");
+  if (isDatabaseUnavailable(error)) return unavailable("The database is not reachable.", error);
+  if (isRedisUnavailable(error)) return unavailable("Redis is not reachable.", error);
+  if (isUnstorableText(error)) return new Problem("validation_failed", { detail: "Text must not contain the NUL character.", cause: error });
+  return new Problem("internal", { cause: error });
+}
+
+function unavailable(detail: string, cause: unknown): Problem {
+  return new Problem("unavailable", { detail, retryAfterSeconds, cause });
+}
+
+/** PostgreSQL keeps no NUL in `text` (SQLSTATE 22021). */
+function isUnstorableText(error: unknown): boolean {
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; current = current.cause, depth += 1) {
+    if ("code" in current && current.code === "22021") return true;
+  }
+  return false;
+}
+
+/** RFC 6750 §3: a request without a token gets no error code. */
+function challenge(problem: Problem): string {
+  return problem.code === "invalid_token" ? `Bearer realm="keelson", error="invalid_token"` : `Bearer realm="keelson"`;
+}
+
+function toFieldErrors(target: string, error: z.core.$ZodError): FieldError[] {
+  return error.issues.flatMap((issue) => {
+    const paths = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+    const detail = issue.code === "unrecognized_keys" ? "unknown field" : issue.message;
+    return paths.map((path) => ({ pointer: toPointer(target, path), detail }));
+  });
+}
+
+/** RFC 6901 for the body; `query.name` and the like for the rest, which are no JSON documents. */
+function toPointer(target: string, path: readonly PropertyKey[]): string {
+  if (target !== "json") return [target === "param" ? "path" : target, ...path.map(String)].join(".");
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}

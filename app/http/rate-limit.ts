@@ -1,0 +1,42 @@
+import { createMiddleware } from "hono/factory";
+import { Problem } from "../platform/errors.ts";
+import type { LimitDecision, Limiter, LimitPolicy } from "../platform/limiter/port.ts";
+import type { AppContext, AppEnv } from "./env.ts";
+
+/** Whom a request counts against. */
+export type LimitKey = (c: AppContext) => string;
+
+export const byAddress: LimitKey = (c) => `ip:${addressBlock(c.var.origin.ip ?? "unknown")}`;
+export const byUser: LimitKey = (c) => (c.var.actor ? `user:${c.var.actor.userId}` : byAddress(c));
+
+/** Refuses with 429 beyond the policy; always tells the state (IETF draft-ietf-httpapi-ratelimit-headers-11). */
+export function rateLimit(limiter: Limiter, policy: LimitPolicy, key: LimitKey) {
+  const policyHeader = `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`;
+  return createMiddleware<AppEnv>(async function rateLimit(c, next) {
+    const decision = await limiter.consume(policy, key(c));
+    const headers = { "ratelimit-policy": policyHeader, ratelimit: state(policy, decision) };
+    if (!decision.allowed) {
+      throw new Problem("rate_limited", {
+        detail: `The limit of ${policy.limit} requests per ${policy.windowSeconds} s is used up.`,
+        retryAfterSeconds: Math.max(1, decision.resetSeconds),
+        headers,
+      });
+    }
+    await next();
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  });
+}
+
+function state(policy: LimitPolicy, decision: LimitDecision): string {
+  return `"${policy.name}";r=${decision.remaining};t=${decision.resetSeconds}`;
+}
+
+/** One subscriber usually holds a whole IPv6 /64, so that counts as one address. */
+function addressBlock(address: string): string {
+  if (!address.includes(":") || address.startsWith("::ffff:")) return address;
+  const [head = "", tail] = address.split("::");
+  const left = head.split(":").filter(Boolean);
+  const right = (tail ?? "").split(":").filter(Boolean);
+  const groups = tail === undefined ? left : [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
+  return `${groups.slice(0, 4).join(":")}::/64`;
+}

@@ -1,0 +1,8 @@
+/**
+ * Live news about single subjects on this copy. A call says "look again": after news, and also when some may have been missed,
+ * so a listener reads the state it cares about rather than trusting to have seen every call.
+ */
+export interface Feed {
+  /** Calls `onNews` from now on, until the returned function is called. */
+  watch(subject: string, onNews: () => void): () => void;
+}

@@ -1,0 +1,81 @@
+import type { Sql } from "postgres";
+import { isDatabaseUnavailable } from "../../../db/unavailable.ts";
+import { withDeadline } from "../deadline.ts";
+import type { BusEvent, Cursor } from "./port.ts";
+import { queryMsMax, toCursor } from "./postgres-log.ts";
+
+/** An event on its way into the log; its JSON is an object with the names of `BusEvent`, in which `data` is JSON in a string. */
+export interface Append {
+  readonly id: string;
+  readonly json: string;
+}
+
+/**
+ * The second layer of JSON keeps PostgreSQL from looking into `data`: taken apart, a JSON null would become an SQL null, and
+ * the escape of a NUL character would be refused.
+ */
+export function toAppend(event: BusEvent): Append {
+  const { id, type, time, subject, audience, requestId, data } = event;
+  return { id, json: JSON.stringify({ id, type, time, subject, audience, requestId, data: JSON.stringify(data) ?? "null" }) };
+}
+
+/** How long to wait before each repeat when the connection broke; ids are unique, so a repeat never stores twice. */
+const repeatAfterMs = [20, 200];
+
+/** Stores events in order and gives each its cursor, or the error that is its own: one bad event does not fail its neighbours. */
+export async function append(sql: Sql, batch: readonly Append[]): Promise<readonly (Cursor | Error)[]> {
+  try {
+    return await withDeadline("publishing", queryMsMax, insertAndRepeat(sql, batch));
+  } catch (error) {
+    if (batch.length === 1 || !isRefusedData(error)) throw error;
+    const halves = [batch.slice(0, batch.length / 2), batch.slice(batch.length / 2)];
+    const results: (Cursor | Error)[] = [];
+    for (const half of halves) results.push(...(await appendOrError(sql, half)));
+    return results;
+  }
+}
+
+async function appendOrError(sql: Sql, batch: readonly Append[]): Promise<readonly (Cursor | Error)[]> {
+  try {
+    return await append(sql, batch);
+  } catch (error) {
+    const reason = error instanceof Error ? error : new Error(String(error));
+    return batch.map(() => reason);
+  }
+}
+
+async function insertAndRepeat(sql: Sql, batch: readonly Append[]): Promise<readonly Cursor[]> {
+  for (const waitMs of repeatAfterMs) {
+    try {
+      return await insert(sql, batch);
+    } catch (error) {
+      if (!isDatabaseUnavailable(error)) throw error;
+      await Bun.sleep(waitMs);
+    }
+  }
+  return insert(sql, batch);
+}
+
+async function insert(sql: Sql, batch: readonly Append[]): Promise<readonly Cursor[]> {
+  const stored = await sql<{ id: string; seq: string }[]>`
+    insert into bus_events (id, type, subject, audience, request_id, time, data)
+    select id, type, subject, audience, "requestId", time, data::json
+    from rows from (json_to_recordset(${`[${batch.map((event) => event.json).join()}]`}::text::json) as (
+      id text, type text, subject text, audience text, "requestId" text, time timestamptz, data text
+    )) with ordinality order by ordinality
+    on conflict (id) do nothing
+    returning id, seq::text`;
+  const seqs = new Map(stored.map((row) => [row.id, row.seq]));
+  const known = batch.map((event) => event.id).filter((id) => !seqs.has(id));
+  if (known.length > 0) {
+    const earlier = await sql<{ id: string; seq: string }[]>`select id, seq::text from bus_events 
+      where id in (select json_array_elements_text(${JSON.stringify(known)}::text::json))`;
+    for (const row of earlier) seqs.set(row.id, row.seq);
+  }
+  return batch.map((event) => toCursor(seqs.get(event.id) ?? "0"));
+}
+
+/** SQLSTATE class 22 (data exception), 23 (constraint) and 54 (limit): the fault is in an event, not in the database. */
+function isRefusedData(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^(22|23|54)...$/.test(String(error.code));
+}

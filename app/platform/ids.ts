@@ -1,0 +1,23 @@
+import { randomBytes } from "node:crypto";
+
+/** The kinds of thing that have an id, and the prefix that tells them apart. */
+const prefixes = {
+  user: "usr",
+  session: "ses",
+  task: "tsk",
+  execution: "exe",
+  event: "evt",
+  request: "req",
+} as const;
+
+export type IdKind = keyof typeof prefixes;
+
+/** A prefixed UUIDv7 (RFC 9562 §5.7) in plain hex, so ids of one kind sort by the time they were made. */
+export function newId(kind: IdKind): string {
+  return `${prefixes[kind]}_${Bun.randomUUIDv7("hex").replaceAll("-", "")}`;
+}
+
+/** `bytes` of randomness as base64url: for tokens, never for ids. */
+export function randomToken(bytes = 32): string {
+  return randomBytes(bytes).toString("base64url");
+}

@@ -1,0 +1,59 @@
+import type { z } from "zod";
+import type { Logger } from "./logger.ts";
+import type { QueueName } from "./queue/catalogue.ts";
+
+/** What a job is called, where it waits and what it carries: the one value producer and handler share. */
+export interface JobContract<Name extends string = string, Input = unknown> {
+  readonly name: Name;
+  readonly queue: QueueName;
+  readonly input: z.ZodType<Input>;
+}
+
+export function defineJob<const Name extends string, Input>(contract: JobContract<Name, Input>): JobContract<Name, Input> {
+  return Object.freeze(contract);
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+}
+
+export interface JobContext {
+  readonly taskId: string;
+  /** Aborted when the job runs over its time limit or this copy must stop. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** Shows on the task and its stream; each call replaces what the last one said. */
+  progress(value: unknown): Promise<void>;
+  /** Adds lines to the task's stream. */
+  lines(lines: readonly LogLine[]): Promise<void>;
+}
+
+/** Returns the task's result, or throws: any error means "try again while attempts are left", the two below say otherwise. */
+export type JobHandler<Input> = (input: Input, context: JobContext) => Promise<unknown>;
+
+/** Ends the task as failed at once, however many attempts are left. */
+export class GiveUp extends Error {
+  override readonly name = "GiveUp";
+}
+
+/** Puts the job back for `delayMs` without counting an attempt. */
+export class TryAgainIn extends Error {
+  override readonly name = "TryAgainIn";
+  readonly delayMs: number;
+
+  constructor(delayMs: number) {
+    super(`asked to be tried again in ${delayMs} ms`);
+    this.delayMs = delayMs;
+  }
+}
+
+export function giveUp(reason: string, cause?: unknown): never {
+  throw new GiveUp(reason, { cause });
+}
+
+export function tryAgainIn(delayMs: number): never {
+  throw new TryAgainIn(delayMs);
+}

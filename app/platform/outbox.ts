@@ -1,0 +1,45 @@
+import { outbox } from "../../db/schema/platform.ts";
+import type { Db, Tx } from "../../db/client.ts";
+import type { BusEvent } from "./bus/port.ts";
+import type { Now } from "./clock.ts";
+import type { EventContract, EventInit } from "./events.ts";
+import { newId } from "./ids.ts";
+import type { QueuedJob } from "./queue/port.ts";
+
+/** A unit of work: what a verb changes, announces and asks for, all or nothing. */
+export interface Unit {
+  readonly tx: Tx;
+  /** Published once the transaction has committed, in the order of the calls. */
+  publish<Data>(contract: EventContract<string, Data>, event: EventInit<Data>): void;
+  /** Queued once the transaction has committed. */
+  enqueue(job: QueuedJob): void;
+}
+
+export type Transact = <T>(work: (unit: Unit) => Promise<T>) => Promise<T>;
+
+/**
+ * The transactional outbox: events and jobs are rows of the same transaction as the change they belong to, so a rolled-back change
+ * announces nothing and a committed one always does. `wake` tells the relay that there is something to hand on.
+ */
+export function createTransact(deps: { readonly db: Db; readonly now: Now; readonly wake: () => void }): Transact {
+  return async (work) => {
+    let announced = false;
+    const result = await deps.db.transaction(async (tx) => {
+      const rows: (typeof outbox.$inferInsert)[] = [];
+      const value = await work({
+        tx,
+        publish: (contract, event) => rows.push({ kind: "event", payload: toBusEvent(contract, event, deps.now) }),
+        enqueue: (job) => rows.push({ kind: "job", payload: job }),
+      });
+      if (rows.length > 0) await tx.insert(outbox).values(rows);
+      announced = rows.length > 0;
+      return value;
+    });
+    if (announced) deps.wake();
+    return result;
+  };
+}
+
+export function toBusEvent<Data>(contract: EventContract<string, Data>, event: EventInit<Data>, now: Now): BusEvent {
+  return { id: newId("event"), type: contract.type, time: now().toISOString(), ...event };
+}

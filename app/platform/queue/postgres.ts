@@ -1,0 +1,59 @@
+import { createPostgresBackend, DEFAULT_SCHEMA, type PgPool, Queue, runMigrations, Worker } from "bullmq";
+import pg from "pg";
+import type { Logger } from "../logger.ts";
+import { createBullQueues } from "./bullmq.ts";
+import type { Queues } from "./port.ts";
+
+export interface PostgresQueueOptions {
+  readonly url: string;
+  /** Each consumer keeps one connection to LISTEN on; the rest are for commands. */
+  readonly connectionsMax: number;
+  readonly applicationName: string;
+  readonly log: Logger;
+}
+
+/** Queues on PostgreSQL, in BullMQ's own schema; `migratePostgresQueues` must have run once. */
+export function openPostgresQueues(options: PostgresQueueOptions): Queues {
+  const pool = openPool(options);
+  pool.on("error", (error) => options.log.warn({ err: error }, "queue connection error"));
+  const connection = asBullPool(pool);
+  return createBullQueues(
+    {
+      openQueue: (name, settings) => new Queue(name, { ...settings, connection }, createPostgresBackend),
+      openWorker: (name, process, settings) => new Worker(name, process, { ...settings, connection }, createPostgresBackend),
+      ping: async () => {
+        await pool.query("select 1");
+      },
+      close: () => pool.end(),
+    },
+    options.log,
+  );
+}
+
+/** Creates or updates BullMQ's schema, under BullMQ's own advisory lock. */
+export async function migratePostgresQueues(url: string): Promise<void> {
+  const pool = openPool({ url, connectionsMax: 1, applicationName: "keelson migrate" });
+  const client = await pool.connect();
+  try {
+    await runMigrations(client, DEFAULT_SCHEMA);
+  } finally {
+    client.release();
+    await pool.end();
+  }
+}
+
+function openPool(options: Omit<PostgresQueueOptions, "log">): pg.Pool {
+  return new pg.Pool({
+    connectionString: options.url,
+    max: options.connectionsMax,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    options: `-c search_path=${DEFAULT_SCHEMA}`,
+  });
+}
+
+/** The same object: `pg`'s own types declare `on` as one generic method, BullMQ's as overloads, and neither accepts the other. */
+function asBullPool(pool: pg.Pool): PgPool {
+  return pool as unknown as PgPool;
+}

@@ -1,0 +1,98 @@
+import type { z } from "@hono/zod-openapi";
+import type { ExecutionOutcome, ExecutionRequest } from "../../../sandbox/execution.ts";
+import type { Actor } from "../../platform/actor.ts";
+import type { Now } from "../../platform/clock.ts";
+import { Problem } from "../../platform/errors.ts";
+import { newId } from "../../platform/ids.ts";
+import type { Transact } from "../../platform/outbox.ts";
+import type { TaskLifecycle } from "../tasks/lifecycle.ts";
+import { executionFinished } from "./events.ts";
+import { executeJob } from "./jobs.ts";
+import type { ExecutionInput, execution as executionSchema } from "./schema.ts";
+import { type ExecutionRow, type ExecutionStore, outcomeColumns } from "./store.ts";
+
+export type ExecutionView = z.infer<typeof executionSchema>;
+export type SandboxService = ReturnType<typeof createSandboxService>;
+
+export interface SandboxDeps {
+  readonly store: ExecutionStore;
+  readonly transact: Transact;
+  readonly createTask: TaskLifecycle["create"];
+  /** Runs a program in a cell; rejects when no cell can be had. */
+  readonly execute: (request: ExecutionRequest) => Promise<ExecutionOutcome>;
+  readonly now: Now;
+}
+
+/** What a client may do with the sandbox. Somebody else's execution does not exist for it; administrators see all. */
+export function createSandboxService({ store, transact, createTask, execute, now }: SandboxDeps) {
+  return {
+    /** Runs the program now and answers with its result. */
+    run: async (actor: Actor, input: ExecutionInput): Promise<ExecutionView> => {
+      const row = newRow(actor, input, now());
+      const outcome = await execute(toRequest(row));
+      const finishedAt = now();
+      const stored = await transact(async (unit) => {
+        const inserted = await store.insert({ ...row, ...outcomeColumns(outcome), finishedAt }, unit.tx);
+        unit.publish(executionFinished, {
+          subject: row.id,
+          audience: actor.userId,
+          data: { status: outcome.status, wallMs: outcome.receipt.wallMs },
+        });
+        return inserted;
+      });
+      return toView(stored);
+    },
+
+    /** Stores the program and asks for it to be run as a task; both or neither. */
+    submit: async (actor: Actor, input: ExecutionInput, requestId: string): Promise<{ execution: ExecutionView; taskId: string }> =>
+      transact(async (unit) => {
+        const row = newRow(actor, input, now());
+        const task = await createTask(unit, { contract: executeJob, input: { executionId: row.id }, ownerId: actor.userId, requestId });
+        const stored = await store.insert({ ...row, taskId: task.id }, unit.tx);
+        return { execution: toView(stored), taskId: task.id };
+      }),
+
+    get: async (actor: Actor, id: string): Promise<ExecutionView> => {
+      const row = await store.find(id);
+      if (!row || !(actor.role === "admin" || row.ownerId === actor.userId)) throw new Problem("not_found", { detail: `There is no execution ${id}.` });
+      return toView(row);
+    },
+
+    list: async (actor: Actor, query: { readonly limit: number; readonly cursor?: string | undefined }) => {
+      const rows = await store.list({
+        ...(actor.role === "admin" ? {} : { ownerId: actor.userId }),
+        ...(query.cursor ? { before: query.cursor } : {}),
+        limit: query.limit + 1,
+      });
+      const page = rows.slice(0, query.limit);
+      return { data: page.map(toView), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
+    },
+  };
+}
+
+type NewRow = Parameters<ExecutionStore["insert"]>[0];
+
+function newRow(actor: Actor, input: ExecutionInput, createdAt: Date): NewRow {
+  const { code, timeoutMs, memoryBytes, seed } = input;
+  return { id: newId("execution"), ownerId: actor.userId, status: "queued", code, input: input.input, timeoutMs, memoryBytes, seed, createdAt };
+}
+
+/** The request a cell gets for a stored execution. */
+export function toRequest(row: Pick<NewRow, "id" | "code" | "input" | "timeoutMs" | "memoryBytes" | "seed">): ExecutionRequest {
+  const { id, code, input = null, timeoutMs, memoryBytes, seed } = row;
+  return { id, code, input, timeoutMs, memoryBytes, ...(seed ? { seed } : {}) };
+}
+
+export function toView(row: ExecutionRow): ExecutionView {
+  return {
+    id: row.id,
+    status: row.status,
+    ...(row.taskId ? { taskId: row.taskId } : {}),
+    ...(row.status === "succeeded" ? { output: row.output } : {}),
+    ...(row.error ? { error: row.error } : {}),
+    logs: [...row.logs],
+    ...(row.receipt ? { receipt: row.receipt } : {}),
+    createdAt: row.createdAt.toISOString(),
+    ...(row.finishedAt ? { finishedAt: row.finishedAt.toISOString() } : {}),
+  };
+}

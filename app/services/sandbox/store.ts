@@ -1,0 +1,51 @@
+import { and, desc, eq, lt } from "drizzle-orm";
+import type { Db, Queryable } from "../../../db/client.ts";
+import { executions } from "../../../db/schema/sandbox.ts";
+import type { ExecutionOutcome } from "../../../sandbox/execution.ts";
+
+export type ExecutionRow = typeof executions.$inferSelect;
+export type ExecutionStore = ReturnType<typeof createExecutionStore>;
+
+export function createExecutionStore(db: Db) {
+  return {
+    insert: async (row: typeof executions.$inferInsert, on: Queryable = db): Promise<ExecutionRow> => {
+      const [inserted] = await on.insert(executions).values(row).returning();
+      if (!inserted) throw new Error("insert returned no row");
+      return inserted;
+    },
+
+    find: async (id: string, on: Queryable = db): Promise<ExecutionRow | undefined> => {
+      const [row] = await on.select().from(executions).where(eq(executions.id, id));
+      return row;
+    },
+
+    list: (filter: { readonly ownerId?: string; readonly before?: string; readonly limit: number }): Promise<ExecutionRow[]> =>
+      db
+        .select()
+        .from(executions)
+        .where(and(filter.ownerId ? eq(executions.ownerId, filter.ownerId) : undefined, filter.before ? lt(executions.id, filter.before) : undefined))
+        .orderBy(desc(executions.id))
+        .limit(filter.limit),
+
+    /** Writes the outcome unless one is there already: of two runs of one execution the first to finish counts. */
+    finish: async (id: string, outcome: ExecutionOutcome, finishedAt: Date, on: Queryable): Promise<ExecutionRow | undefined> => {
+      const [row] = await on
+        .update(executions)
+        .set({ ...outcomeColumns(outcome), finishedAt })
+        .where(and(eq(executions.id, id), eq(executions.status, "queued")))
+        .returning();
+      return row;
+    },
+  };
+}
+
+/** What an outcome writes into its row. */
+export function outcomeColumns(outcome: ExecutionOutcome) {
+  return {
+    status: outcome.status,
+    output: outcome.output,
+    error: outcome.error ?? null,
+    logs: outcome.logs,
+    receipt: outcome.receipt,
+  };
+}

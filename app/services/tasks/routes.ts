@@ -1,0 +1,74 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { type AppContext, actorOf } from "../../http/env.ts";
+import { bearerSecurity, createRoutes, type Guards, jsonAnswer, problemAnswers } from "../../http/route.ts";
+import type { EventStreams } from "../../http/sse.ts";
+import { Problem } from "../../platform/errors.ts";
+import type { TaskEvent } from "./events.ts";
+import { task, taskId, taskPage, taskQuery } from "./schema.ts";
+import type { TaskService } from "./service.ts";
+
+/**
+ * GET /v1/tasks
+ * GET /v1/tasks/:id
+ * GET /v1/tasks/:id/stream
+ */
+export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards: Guards; readonly streams: EventStreams }) {
+  const { tasks, guards, streams } = deps;
+  const params = z.object({ id: taskId });
+  const common = { tags: ["tasks"], security: bearerSecurity, middleware: guards.signedIn };
+
+  return createRoutes()
+    .openapi(
+      createRoute({
+        ...common,
+        method: "get",
+        path: "/v1/tasks",
+        summary: "Tasks, newest first; your own, or all of them for an administrator",
+        request: { query: taskQuery },
+        responses: { 200: jsonAnswer("A page of tasks", taskPage), ...problemAnswers("validation_failed", "unauthenticated") },
+      }),
+      async (c) => c.json(await tasks.list(actorOf(c), c.req.valid("query")), 200),
+    )
+    .openapi(
+      createRoute({
+        ...common,
+        method: "get",
+        path: "/v1/tasks/{id}",
+        summary: "One task",
+        request: { params },
+        responses: { 200: jsonAnswer("The task", z.object({ task })), ...problemAnswers("validation_failed", "unauthenticated", "not_found") },
+      }),
+      async (c) => c.json({ task: await tasks.get(actorOf(c), c.req.valid("param").id) }, 200),
+    )
+    .openapi(
+      createRoute({
+        ...common,
+        method: "get",
+        path: "/v1/tasks/{id}/stream",
+        summary: "What happens to a task, as server-sent events, ending with `result`",
+        description: "Events: state, progress, log, result. Resume with Last-Event-ID. Answers 204 when the result was already seen, which tells an EventSource to stop.",
+        request: { params },
+        responses: {
+          200: { description: "The stream", content: { "text/event-stream": { schema: z.string() } } },
+          204: { description: "Nothing will follow Last-Event-ID" },
+          ...problemAnswers("invalid_cursor", "unauthenticated", "not_found"),
+        },
+      }),
+      async (c) => {
+        const history = await tasks.history(actorOf(c), c.req.valid("param").id, lastEventId(c));
+        if (!history) return c.body(null, 204);
+        return streams.respond(c, (signal) => asMessages(history(signal)), { endless: false });
+      },
+    );
+}
+
+/** `Last-Event-ID` (WHATWG HTML §9.2.4) as the number of a history entry; 0 without one. */
+function lastEventId(c: AppContext): number {
+  const given = c.req.header("last-event-id") ?? "0";
+  if (!/^\d{1,9}$/.test(given)) throw new Problem("invalid_cursor", { detail: `Last-Event-ID "${given.slice(0, 40)}" is not the id of an event of this stream.` });
+  return Number(given);
+}
+
+async function* asMessages(events: AsyncIterable<TaskEvent>) {
+  for await (const event of events) yield { id: String(event.seq), event: event.type, data: event.data };
+}

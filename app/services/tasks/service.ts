@@ -1,0 +1,59 @@
+import type { z } from "@hono/zod-openapi";
+import { Problem } from "../../platform/errors.ts";
+import type { Actor } from "../../platform/actor.ts";
+import type { TaskEvent } from "./events.ts";
+import type { task as taskSchema, taskQuery } from "./schema.ts";
+import { isFinal } from "./states.ts";
+import type { TaskRow, TaskStore } from "./store.ts";
+import type { WatchTask } from "./watch.ts";
+
+export type TaskView = z.infer<typeof taskSchema>;
+export type TaskService = ReturnType<typeof createTaskService>;
+
+/** What a client may do with tasks. Somebody else's task does not exist for it; administrators see all. */
+export function createTaskService(deps: { readonly store: TaskStore; readonly watch: WatchTask }) {
+  const visible = async (actor: Actor, id: string): Promise<TaskRow> => {
+    const row = await deps.store.find(id);
+    if (!row || !(actor.role === "admin" || row.ownerId === actor.userId)) throw new Problem("not_found", { detail: `There is no task ${id}.` });
+    return row;
+  };
+
+  return {
+    get: async (actor: Actor, id: string): Promise<TaskView> => toView(await visible(actor, id)),
+
+    list: async (actor: Actor, query: z.infer<typeof taskQuery>): Promise<{ data: TaskView[]; nextCursor: string | null }> => {
+      const rows = await deps.store.list({
+        ...(actor.role === "admin" ? {} : { ownerId: actor.userId }),
+        ...(query.queue ? { queue: query.queue } : {}),
+        ...(query.status ? { status: query.status } : {}),
+        ...(query.cursor ? { before: query.cursor } : {}),
+        limit: query.limit + 1,
+      });
+      const page = rows.slice(0, query.limit);
+      return { data: page.map(toView), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
+    },
+
+    /** The task's history after entry `afterSeq` and on, up to its result; undefined when that reader has seen it all. */
+    history: async (actor: Actor, id: string, afterSeq: number): Promise<((signal: AbortSignal) => AsyncIterable<TaskEvent>) | undefined> => {
+      const row = await visible(actor, id);
+      if (afterSeq > row.lastSeq) throw new Problem("invalid_cursor", { detail: `The task has ${row.lastSeq} events so far; ${afterSeq} is none of them.` });
+      if (isFinal(row.status) && afterSeq === row.lastSeq) return undefined;
+      return (signal) => deps.watch(id, afterSeq, signal);
+    },
+  };
+}
+
+export function toView(row: TaskRow): TaskView {
+  return {
+    id: row.id,
+    queue: row.queue as TaskView["queue"],
+    status: row.status,
+    progress: row.progress,
+    attempts: row.attempts,
+    ...(row.status === "completed" ? { result: row.result } : {}),
+    ...(row.error && row.status !== "completed" ? { error: row.error } : {}),
+    createdAt: row.createdAt.toISOString(),
+    ...(row.startedAt ? { startedAt: row.startedAt.toISOString() } : {}),
+    ...(row.finishedAt ? { finishedAt: row.finishedAt.toISOString() } : {}),
+  };
+}

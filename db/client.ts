@@ -1,0 +1,46 @@
+import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import postgres, { type Sql } from "postgres";
+
+export type Db = PostgresJsDatabase;
+export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];
+/** Where a store verb runs: on its own, or inside the caller's transaction. */
+export type Queryable = Db | Tx;
+
+export interface DatabaseClient {
+  readonly sql: Sql;
+  readonly db: Db;
+  /** Throws when the server does not answer within two seconds. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly connectionsMax: number;
+  /** Shows in `pg_stat_activity`: says which thread holds a connection. */
+  readonly applicationName: string;
+}
+
+const pingTimeoutMs = 2_000;
+
+/** A pool over postgres.js; connects on first use and reconnects by itself. */
+export function openDatabase(options: DatabaseOptions): DatabaseClient {
+  const sql = postgres(options.url, {
+    max: options.connectionsMax,
+    connect_timeout: 5,
+    idle_timeout: 0,
+    max_lifetime: null,
+    onnotice: () => undefined,
+    connection: { application_name: options.applicationName },
+  });
+  return {
+    sql,
+    db: drizzle(sql),
+    ping: async () => {
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(() => late.reject(new Error(`PostgreSQL did not answer within ${pingTimeoutMs} ms`)), pingTimeoutMs);
+      await Promise.race([sql`select 1`, late.promise]).finally(() => clearTimeout(timer));
+    },
+    close: () => sql.end({ timeout: 5 }),
+  };
+}

@@ -1,0 +1,15 @@
+import core from "./0000_core.sql" with { type: "text" };
+import bus from "./0001_bus.sql" with { type: "text" };
+import limiter from "./0002_limiter.sql" with { type: "text" };
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** In the order they are applied. Append only: an applied migration never changes. They are part of the program, so one file carries them. */
+export const migrations: readonly Migration[] = [
+  { name: "0000_core", sql: core },
+  { name: "0001_bus", sql: bus },
+  { name: "0002_limiter", sql: limiter },
+];

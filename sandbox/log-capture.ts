@@ -1,0 +1,32 @@
+import type { GuestLog } from "./execution.ts";
+import { fixedLimits } from "./limits.ts";
+
+const levels = ["debug", "log", "info", "warn", "error"] as const;
+
+export interface LogCapture {
+  /** False once the program has said all it may; that is recorded as a last entry. */
+  add(levelIndex: number, message: string, atMs: number): boolean;
+  entries(): readonly GuestLog[];
+}
+
+/** Keeps what a program writes to its console, up to a number of entries and of characters. */
+export function createLogCapture(): LogCapture {
+  const entries: GuestLog[] = [];
+  let chars = 0;
+  let full = false;
+  return {
+    add: (levelIndex, message, atMs) => {
+      if (full) return false;
+      chars += message.length;
+      full = entries.length >= fixedLimits.logEntriesMax || chars > fixedLimits.logCharsMax;
+      if (full) {
+        const bounds = `${fixedLimits.logEntriesMax} entries or ${fixedLimits.logCharsMax} characters`;
+        entries.push({ level: "warn", message: `log truncated: more than ${bounds}`, atMs });
+        return false;
+      }
+      entries.push({ level: levels[levelIndex] ?? "log", message, atMs });
+      return true;
+    },
+    entries: () => entries,
+  };
+}

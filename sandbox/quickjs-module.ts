@@ -1,0 +1,57 @@
+import baseVariant from "@jitl/quickjs-wasmfile-release-sync";
+import wasmPath from "@jitl/quickjs-wasmfile-release-sync/wasm" with { type: "file" };
+import { type CustomizeVariantOptions, newQuickJSWASMModuleFromVariant, newVariant, type QuickJSWASMModule } from "quickjs-emscripten-core";
+import { wasmPagesFor, wasmPagesMin } from "./limits.ts";
+
+/** QuickJS's own version, the build's variant and the package it comes from; the wasm tells none of them to its host. */
+export const engineBuild = "quickjs-2025-09-13 release-sync 0.32.0";
+
+/** One instance of the engine with its own linear memory. Instances share compiled code and nothing else. */
+export interface QuickJsModule {
+  readonly quickjs: QuickJSWASMModule;
+  readonly memory: WebAssembly.Memory;
+  /** Whether the last attempt to grow was refused since this was last asked: the guest met the wall, whatever it made of that. */
+  takeRefusal(): boolean;
+}
+
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+/** A fresh instance in which a guest can use about `memoryBytes`, and never more. */
+export async function openQuickJsModule(memoryBytes: number): Promise<QuickJsModule> {
+  const wasmModule = (compiled ??= compile());
+  const memory = new WebAssembly.Memory({ initial: wasmPagesMin, maximum: wasmPagesFor(memoryBytes) });
+  const takeRefusal = watchGrowth(memory);
+  const emscriptenModule = withoutPrinting();
+  // As a function, so that the compilation goes on while the rest of the binding is imported.
+  const variant = newVariant(baseVariant, { wasmModule: () => wasmModule, wasmMemory: memory, emscriptenModule, log: ignore });
+  return { quickjs: await newQuickJSWASMModuleFromVariant(variant), memory, takeRefusal };
+}
+
+async function compile(): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await Bun.file(wasmPath).arrayBuffer());
+}
+
+/** Emscripten grows memory by calling `grow` on this very object, which is the only place a refusal can be seen for certain. */
+function watchGrowth(memory: WebAssembly.Memory): () => boolean {
+  let refused = false;
+  const grow = memory.grow.bind(memory);
+  memory.grow = (pages) => {
+    // It tries three sizes and is content with any, so only the last answer counts.
+    refused = true;
+    const before = grow(pages);
+    refused = false;
+    return before;
+  };
+  return () => {
+    const answer = refused;
+    refused = false;
+    return answer;
+  };
+}
+
+/** Emscripten's module takes these two, though the binding's type does not list them; an abort would print what it also throws. */
+function withoutPrinting(): NonNullable<CustomizeVariantOptions["emscriptenModule"]> {
+  return { print: ignore, printErr: ignore } as NonNullable<CustomizeVariantOptions["emscriptenModule"]>;
+}
+
+function ignore(): void {}

@@ -1,0 +1,3 @@
+import { runCell } from "../../sandbox/cell.ts";
+
+await runCell();

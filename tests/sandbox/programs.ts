@@ -1,0 +1,19 @@
+import { createEngine, type Engine } from "../../sandbox/engine.ts";
+import type { ExecutionOutcome, ExecutionRequest } from "../../sandbox/execution.ts";
+import { defaultLimits } from "../../sandbox/limits.ts";
+
+let count = 0;
+
+export function request(code: string, options: Partial<ExecutionRequest> = {}): ExecutionRequest {
+  count += 1;
+  return { id: `exe_${count}`, code, timeoutMs: 500, memoryBytes: defaultLimits.memoryBytes, ...options };
+}
+
+const engine: Engine = createEngine();
+
+/** Runs in this process, which only programs that leave the engine in order may do. */
+export async function run(code: string, options: Partial<ExecutionRequest> = {}): Promise<ExecutionOutcome> {
+  const { outcome, spoiled } = await engine.execute(request(code, options));
+  if (spoiled !== undefined) throw new Error(`the engine was spoiled: ${spoiled}`);
+  return outcome;
+}

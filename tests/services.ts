@@ -1,0 +1,177 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import postgres from "postgres";
+import { openDataFolder } from "../app/platform/data-folder.ts";
+import { createGuard } from "../app/platform/embedded-postgres/guard.ts";
+import { freeLoopbackPort } from "../app/platform/embedded-postgres/port.ts";
+import { startEmbeddedPostgres } from "../app/platform/embedded-postgres/start.ts";
+import { createLogger, type Logger } from "../app/platform/logger.ts";
+import { until } from "./until.ts";
+
+/** One database server and one Redis for the whole run, started by the first test that asks. Files may each have a fresh module registry, hence the global. */
+interface Running {
+  server?: Promise<string>;
+  template?: Promise<void>;
+  redis?: Promise<string | undefined>;
+  databases: number;
+  readonly stack: AsyncDisposableStack;
+}
+
+const slot = Symbol.for("keelson.test-services");
+const template = "keelson_template";
+
+/** The URL of a fresh, migrated database that belongs to the caller alone. */
+export async function testPostgres(): Promise<string> {
+  const state = running();
+  const server = await startedServer();
+  state.template ??= prepareTemplate(server);
+  await state.template;
+  return await createDatabase(server, `TEMPLATE ${template}`);
+}
+
+/** The URL of a fresh database without any tables. */
+export async function emptyPostgres(): Promise<string> {
+  return await createDatabase(await startedServer(), "");
+}
+
+/** The URL of a Redis that all tests share: isolate yourself by a key prefix. Undefined when there is none; then skip, the warning has been given. */
+export async function testRedis(): Promise<string | undefined> {
+  const state = running();
+  state.redis ??= startRedis(state.stack);
+  return await state.redis;
+}
+
+/** Stops whatever was started; `tests/preload.ts` calls it after the last test. */
+export async function stopTestServices(): Promise<void> {
+  const state: unknown = Reflect.get(globalThis, slot);
+  Reflect.deleteProperty(globalThis, slot);
+  if (isRunning(state)) await state.stack.disposeAsync();
+}
+
+/** A logger for code under test: silent, unless KEELSON_TEST_LOG is set. */
+export function testLogger(part: string): Logger {
+  return createLogger({ level: Bun.env.KEELSON_TEST_LOG === undefined ? "silent" : "debug", part });
+}
+
+function running(): Running {
+  const state: unknown = Reflect.get(globalThis, slot);
+  if (isRunning(state)) return state;
+  const fresh: Running = { databases: 0, stack: new AsyncDisposableStack() };
+  Reflect.set(globalThis, slot, fresh);
+  return fresh;
+}
+
+function isRunning(state: unknown): state is Running {
+  return typeof state === "object" && state !== null && "stack" in state;
+}
+
+async function startedServer(): Promise<string> {
+  const state = running();
+  state.server ??= startServer(state.stack);
+  return await state.server;
+}
+
+async function startServer(stack: AsyncDisposableStack): Promise<string> {
+  const log = testLogger("postgres");
+  const folder = await openDataFolder(await temporaryFolder(stack), { log });
+  const server = await startEmbeddedPostgres({ folder, connectionsMax: 400, log, durable: false });
+  stack.defer(() => server.stop());
+  return server.url;
+}
+
+async function prepareTemplate(server: string): Promise<void> {
+  const { migrate } = await import("../db/migrate.ts");
+  await withAdmin(server, (sql) => sql.unsafe(`CREATE DATABASE ${template}`));
+  await migrate(urlOf(server, template));
+}
+
+async function createDatabase(server: string, options: string): Promise<string> {
+  const name = `test_${++running().databases}`;
+  await withAdmin(server, (sql) => sql.unsafe(`CREATE DATABASE ${name} ${options}`));
+  return urlOf(server, name);
+}
+
+async function withAdmin(server: string, use: (sql: postgres.Sql) => PromiseLike<unknown>): Promise<void> {
+  const sql = postgres(server, { max: 1, onnotice: () => undefined });
+  try {
+    await use(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+function urlOf(server: string, name: string): string {
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function startRedis(stack: AsyncDisposableStack): Promise<string | undefined> {
+  const given = Bun.env.REDIS_URL;
+  if (given !== undefined && given !== "") return given;
+  const program = findRedis() ?? (await installRedis());
+  if (program === undefined) {
+    const message = "No Redis for the tests: set REDIS_URL, or install redis-server or valkey-server.";
+    if (Bun.env.CI === "true") throw new Error(message);
+    console.warn(`\n${"!".repeat(80)}\n${message} The Redis half of the tests is SKIPPED.\n${"!".repeat(80)}\n`);
+    return undefined;
+  }
+  const [folder, port, guard] = [await temporaryFolder(stack), await freeLoopbackPort(), createGuard()];
+  stack.defer(() => guard.dismiss());
+  const settings = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder];
+  const child = Bun.spawn([program, ...settings], { stdin: "ignore", stdout: "ignore", stderr: "ignore", detached: true });
+  guard.watch(child.pid);
+  child.unref();
+  stack.defer(async () => {
+    child.kill();
+    await child.exited;
+  });
+  await until("Redis answers", () => answersPing(port));
+  return `redis://127.0.0.1:${port}`;
+}
+
+function findRedis(): string | undefined {
+  return Bun.which("redis-server") ?? Bun.which("valkey-server") ?? undefined;
+}
+
+async function installRedis(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0 || Bun.which("apt-get") === null) return undefined;
+  console.warn("redis-server is missing: installing it with apt-get for the tests");
+  for (const args of [["update"], ["install", "-y", "--no-install-recommends", "redis-server"]]) {
+    const apt = Bun.spawn(["apt-get", "-qq", ...args], { env: { ...Bun.env, DEBIAN_FRONTEND: "noninteractive" }, stdout: "ignore", stderr: "ignore" });
+    await apt.exited;
+  }
+  return findRedis();
+}
+
+async function answersPing(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const handlers = { data: () => resolve(true), close: () => resolve(false), error: () => resolve(false), connectError: () => resolve(false) };
+  const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: handlers }).catch(() => undefined);
+  if (socket === undefined) return false;
+  socket.write("PING\r\n");
+  const answered = await promise;
+  socket.end();
+  return answered;
+}
+
+/** Named after this process, so that a later run can sweep what a killed run left. */
+async function temporaryFolder(stack: AsyncDisposableStack): Promise<string> {
+  for (const entry of await readdir(tmpdir())) {
+    const owner = /^keelson-test-(\d+)-/.exec(entry)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner))) await rm(join(tmpdir(), entry), { recursive: true, force: true }).catch(() => undefined);
+  }
+  const folder = await mkdtemp(join(tmpdir(), `keelson-test-${process.pid}-`));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
+  }
+}

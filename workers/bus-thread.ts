@@ -1,0 +1,37 @@
+import { openDatabase } from "../db/client.ts";
+import { connectionBudget } from "../app/platform/connection-budget.ts";
+import { startRelay } from "../app/platform/outbox-relay.ts";
+import { openBus, openQueues } from "../app/platform/substrate.ts";
+import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
+import { runThread } from "./thread.ts";
+
+/** Owns the blocking reads of the bus and the outbox relay. Knows nothing of HTTP or of what events mean. */
+await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
+  await using opening = new AsyncDisposableStack();
+  const budget = connectionBudget(data.config).bus;
+  const database = opening.adopt(openDatabase({ url: data.databaseUrl, connectionsMax: budget.pool, applicationName: "keelson bus" }), (it) => it.close());
+  const queues = opening.adopt(openQueues(data, { connectionsMax: budget.queues, applicationName: "keelson bus queues", log }), (it) => it.close());
+  const bus = opening.adopt(openBus(data, { connectionsMax: budget.events, applicationName: "keelson bus events", log }), (it) => it.close());
+
+  const watched = new Set<string>();
+  const head = await bus.head();
+  const tail = opening.adopt(
+    bus.tail(head, (events) => {
+      const subjects = new Set(events.flatMap(({ subject }) => (subject !== undefined && watched.has(subject) ? [subject] : [])));
+      if (subjects.size > 0) main().tell("news", { subjects: [...subjects] });
+    }),
+    (it) => it.stop(),
+  );
+  await tail.started;
+  const relay = opening.adopt(startRelay({ db: database.db, bus, queues, log }), (it) => it.stop());
+
+  const open = opening.move();
+  return {
+    watch: ({ subject }) => void watched.add(subject),
+    unwatch: ({ subject }) => void watched.delete(subject),
+    wakeOutbox: () => relay.wake(),
+    // What is in the outbox stays there for another copy, so there is nothing to wait for.
+    drain: async () => undefined,
+    stop: () => open.disposeAsync(),
+  } satisfies BusThread;
+});

@@ -1,0 +1,63 @@
+import { connectionBudget } from "../app/platform/connection-budget.ts";
+import { systemNow } from "../app/platform/clock.ts";
+import { tryAgainIn } from "../app/platform/jobs.ts";
+import { createTransact } from "../app/platform/outbox.ts";
+import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
+import type { QueueConsumer } from "../app/platform/queue/port.ts";
+import { openQueues } from "../app/platform/substrate.ts";
+import { createExecutionStore } from "../app/services/sandbox/store.ts";
+import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
+import { createTaskStore } from "../app/services/tasks/store.ts";
+import { openDatabase } from "../db/client.ts";
+import { type Channel, openChannel } from "./channel.ts";
+import { createSandboxClient, isSandboxAway } from "./sandbox-client.ts";
+import { createHandlers, jobContracts } from "./handlers.ts";
+import type { MainForQueue, NoMethods, QueueThread, SandboxCalls, ThreadData } from "./protocol.ts";
+import { createTaskRunner } from "./task-runner.ts";
+import { runThread } from "./thread.ts";
+
+/** Works the queues that have a job contract. Programs are executed elsewhere: this thread only asks the sandbox thread. */
+await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
+  await using opening = new AsyncDisposableStack();
+  const { config } = data;
+  const budget = connectionBudget(config).queue;
+  const now = systemNow;
+  let sandbox: Channel<SandboxCalls> | undefined;
+
+  const database = opening.adopt(openDatabase({ url: data.databaseUrl, connectionsMax: budget.pool, applicationName: `keelson ${data.name}` }), (it) => it.close());
+  const queues = opening.adopt(openQueues(data, { connectionsMax: budget.queues, applicationName: `keelson ${data.name}`, log }), (it) => it.close());
+  const transact = createTransact({ db: database.db, now, wake: () => main().tell("wakeOutbox", {}) });
+
+  const tasks = createTaskLifecycle({ store: createTaskStore(database.db), transact, now });
+  const askSandbox = createSandboxClient(() => sandbox);
+  const execute: typeof askSandbox = (request) => askSandbox(request).catch(waitForSandbox);
+  const handlers = createHandlers({
+    sandbox: { store: createExecutionStore(database.db), transact, execute, now },
+  });
+
+  const process = createTaskRunner({ handlers, tasks, log });
+  const worked = new Set(jobContracts.map((contract) => contract.queue).filter((queue) => queue !== "sandbox-execution" || config.KEELSON_ROLES.includes("sandbox")));
+  const consumers: QueueConsumer[] = [];
+  const stopConsuming = () => Promise.all(consumers.map((consumer) => consumer.stop()));
+  opening.defer(async () => void (await stopConsuming()));
+
+  const open = opening.move();
+  return {
+    attachSandbox: ({ port }) => {
+      sandbox?.close("another sandbox thread took over");
+      sandbox = openChannel<NoMethods, SandboxCalls>(port, {});
+    },
+    consume: async () => {
+      for (const queue of worked) consumers.push(queues.consume(queue, { concurrency: queueCatalogue[queue].concurrency }, process));
+      await Promise.all(consumers.map((consumer) => consumer.started));
+    },
+    drain: async () => void (await stopConsuming()),
+    stop: () => open.disposeAsync(),
+  } satisfies QueueThread;
+});
+
+/** A sandbox that starts again or is full is no fault of the program: its job waits, and no attempt is counted. */
+function waitForSandbox(error: unknown): never {
+  if (isSandboxAway(error)) tryAgainIn(500);
+  throw error;
+}

@@ -1,0 +1,24 @@
+import { createCellPool } from "./cell-pool.ts";
+import { openChannel } from "./channel.ts";
+import type { NoMethods, SandboxCalls, SandboxThread, SandboxThreadData } from "./protocol.ts";
+import { runThread } from "./thread.ts";
+
+/** Supervises the cells. Opens no connection and runs no guest code itself. */
+await runThread<SandboxThreadData, NoMethods>(async ({ data, log }) => {
+  const pool = createCellPool({
+    command: [...data.cellCommand],
+    size: data.config.KEELSON_SANDBOX_CELLS ?? navigator.hardwareConcurrency,
+    log,
+  });
+  await pool.started;
+  const calls: SandboxCalls = { execute: (request) => pool.execute(request) };
+  return {
+    ...calls,
+    stats: () => ({ ...pool.stats() }),
+    attach: ({ port }) => {
+      openChannel<SandboxCalls, NoMethods>(port, calls);
+    },
+    drain: () => pool.drain(),
+    stop: () => pool.stop(),
+  } satisfies SandboxThread;
+});
