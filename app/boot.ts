@@ -1,8 +1,8 @@
-import { isSandboxAway, createSandboxClient } from "../workers/sandbox-client.ts";
-import { startThreads } from "../workers/threads.ts";
-import { openDatabase } from "../db/client.ts";
+import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
-import type { Config } from "./config.ts";
+import { createSandboxClient, isSandboxAway } from "../workers/sandbox-client.ts";
+import { startThreads } from "../workers/threads.ts";
+import { type Config, sandboxBounds } from "./config.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
 import { createGuards } from "./http/guards.ts";
 import { createReadiness } from "./http/health.ts";
@@ -17,21 +17,19 @@ import type { Logger } from "./platform/logger.ts";
 import { createTransact } from "./platform/outbox.ts";
 import { migratePostgresQueues } from "./platform/queue/postgres.ts";
 import { createSeal, keyEncryptionKey } from "./platform/seal.ts";
-import { openLimiter, openQueues, pingRedis } from "./platform/substrate.ts";
+import { openLimiter, openQueues, redisVersion } from "./platform/substrate.ts";
 import { waitFor } from "./platform/wait-for.ts";
 import { createAccessTokens } from "./services/auth/access-tokens.ts";
 import { createPasswords } from "./services/auth/passwords.ts";
-import { authRoutes } from "./services/auth/routes.ts";
 import { createAuthService } from "./services/auth/service.ts";
 import { createSessions } from "./services/auth/sessions.ts";
-import { importSigningKey, signingKeySecret } from "./services/auth/signing-key.ts";
 import { firstSetupToken } from "./services/auth/setup-token.ts";
+import { importSigningKey, signingKeySecret } from "./services/auth/signing-key.ts";
 import { createAuthStore } from "./services/auth/store.ts";
-import { sandboxRoutes } from "./services/sandbox/routes.ts";
+import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
 import { createTaskLifecycle } from "./services/tasks/lifecycle.ts";
-import { taskRoutes } from "./services/tasks/routes.ts";
 import { createTaskService } from "./services/tasks/service.ts";
 import { createTaskStore } from "./services/tasks/store.ts";
 import { createTaskWatch } from "./services/tasks/watch.ts";
@@ -60,18 +58,26 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
 
   const server = opening.adopt(await openDatabaseServer({ config, folder, log }), (it) => it.stop());
   const budget = connectionBudget(config);
-  const database = opening.adopt(openDatabase({ url: server.url, connectionsMax: budget.main.pool, applicationName: "keelson main" }), (it) => it.close());
+  const database = opening.adopt(
+    openDatabase({ url: server.url, connectionsMax: budget.main.pool, applicationName: "keelson main" }),
+    (it) => it.close(),
+  );
   await waitFor("PostgreSQL", database.ping, waiting);
   await migrate(server.url);
   const { redis } = config;
-  if (redis) await waitFor("Redis", () => pingRedis(redis), waiting);
+  if (redis) await waitFor("Redis", () => redisVersion(redis), waiting);
   else await migratePostgresQueues(server.url);
 
   const address = { config, databaseUrl: server.url };
-  const queues = opening.adopt(openQueues(address, { connectionsMax: budget.main.queues, applicationName: "keelson main queues", log }), (it) => it.close());
+  const queues = opening.adopt(
+    openQueues(address, { connectionsMax: budget.main.queues, applicationName: "keelson main queues", log }),
+    (it) => it.close(),
+  );
   const limiter = opening.adopt(openLimiter(address, { sql: database.sql, log }), (it) => it.close());
 
-  const threads = opening.adopt(startThreads({ config, databaseUrl: server.url, log, queueThreads: budget.queueThreads }), (it) => it.stop());
+  const threads = opening.adopt(startThreads({ config, databaseUrl: server.url, log, queueThreads: budget.queueThreads }), (it) =>
+    it.stop(),
+  );
   await threads.started;
 
   const transact = createTransact({ db: database.db, now, wake: threads.wakeOutbox });
@@ -88,7 +94,14 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     now,
   });
   const sessions = createSessions({ store: authStore, transact, accessTokens, refreshSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS, now });
-  const auth = createAuthService({ store: authStore, transact, sessions, passwords: createPasswords(), signup: config.KEELSON_SIGNUP, now });
+  const auth = createAuthService({
+    store: authStore,
+    transact,
+    sessions,
+    passwords: createPasswords(),
+    signup: config.KEELSON_SIGNUP,
+    now,
+  });
 
   const taskStore = createTaskStore(database.db);
   const lifecycle = createTaskLifecycle({ store: taskStore, transact, now });
@@ -115,29 +128,19 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     trustProxy: config.KEELSON_TRUST_PROXY,
     bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
     readiness: createReadiness([
-      { name: "database", check: () => (server.assertRunning(), database.ping()) },
+      { name: "database", check: () => pingDatabase(server, database) },
       { name: config.redis ? "redis" : "queues", check: queues.ping },
       ...threads.dependencies,
     ]),
-    services: [
-      authRoutes({ auth, guards, publicKeys: authStore.signingKeys }),
-      taskRoutes({ tasks, guards, streams }),
-      sandboxRoutes({
-        sandbox,
-        guards,
-        bounds: {
-          timeoutMsMax: config.KEELSON_SANDBOX_TIMEOUT_MS_MAX,
-          memoryBytesMax: config.KEELSON_SANDBOX_MEMORY_BYTES_MAX,
-          codeBytesMax: config.KEELSON_SANDBOX_CODE_BYTES_MAX,
-        },
-      }),
-    ],
+    services: serviceRoutes({ auth, tasks, sandbox, guards, streams, publicKeys: authStore.signingKeys, bounds: sandboxBounds(config) }),
   });
 
   const { KEELSON_ADMIN_EMAIL: email, KEELSON_ADMIN_PASSWORD: password } = config;
   if (email && password) await auth.ensureAdmin(email, password);
   const setupToken = await firstSetupToken(authStore);
-  const http = config.KEELSON_ROLES.includes("api") ? listen(app, { host: config.HOST, port: config.PORT, bodyBytesMax: config.KEELSON_BODY_BYTES_MAX }) : undefined;
+  const http = config.KEELSON_ROLES.includes("api")
+    ? listen(app, { host: config.HOST, port: config.PORT, bodyBytesMax: config.KEELSON_BODY_BYTES_MAX })
+    : undefined;
 
   const drain = async () => {
     const graceOver = AbortSignal.timeout(config.KEELSON_SHUTDOWN_GRACE_MS);
@@ -165,7 +168,14 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   };
 }
 
+/** The embedded server knows that it is down before a client notices. */
+async function pingDatabase(server: DatabaseServer, database: DatabaseClient): Promise<void> {
+  server.assertRunning();
+  await database.ping();
+}
+
 function sandboxProblem(error: unknown): never {
-  if (isSandboxAway(error)) throw new Problem("unavailable", { detail: "The sandbox can't take the program right now.", retryAfterSeconds: 1, cause: error });
+  if (isSandboxAway(error))
+    throw new Problem("unavailable", { detail: "The sandbox can't take the program right now.", retryAfterSeconds: 1, cause: error });
   throw error;
 }

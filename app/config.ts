@@ -31,39 +31,39 @@ const hostAndPort = z.string().transform((value, context) => {
 });
 
 const environment = z.object({
-    PORT: wholeNumber(0, 65_535).default(3000),
-    HOST: z.string().default("127.0.0.1"),
-    LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
-    DATABASE_URL: connectionUrl("postgres:", "postgresql:").optional(),
-    DATABASE_REPLICA_URL: connectionUrl("postgres:", "postgresql:").optional(),
-    REDIS_URL: connectionUrl("redis:", "rediss:").optional(),
-    REDIS_SENTINELS: commaList.pipe(z.array(hostAndPort).min(1)).optional(),
-    REDIS_SENTINEL_NAME: z.string().optional(),
-    KEELSON_DATA_DIR: z.string().default(".keelson"),
-    KEELSON_ROLES: commaList.pipe(z.array(z.enum(roles)).min(1)).default([...roles]),
-    KEELSON_PUBLIC_URL: connectionUrl("http:", "https:").optional(),
-    KEELSON_KEK: base64Bytes(32).optional(),
-    KEELSON_SIGNUP: z.enum(["open", "invite", "closed"]).default("open"),
-    KEELSON_ADMIN_EMAIL: z.email().optional(),
-    KEELSON_ADMIN_PASSWORD: z.string().min(8).max(128).optional(),
-    KEELSON_KEY_PREFIX: z
-      .string()
-      .regex(/^[a-z0-9_-]{1,32}$/, { error: "expected 1 to 32 of a-z, 0-9, _ and -" })
-      .default("keelson"),
-    KEELSON_SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000).default(30_000),
-    KEELSON_STARTUP_WAIT_MS: wholeNumber(0, 600_000).default(30_000),
-    KEELSON_BODY_BYTES_MAX: wholeNumber(1_024, 100_000_000).default(1_048_576),
-    KEELSON_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(60_000),
-    KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
-    KEELSON_TRUST_PROXY: z.stringbool().default(false),
-    KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
-    KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),
-    KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
-    KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
-    KEELSON_SANDBOX_TIMEOUT_MS_MAX: wholeNumber(10, 60_000).default(10_000),
-    KEELSON_SANDBOX_MEMORY_BYTES_MAX: wholeNumber(16_777_216, 1_073_741_824).default(134_217_728),
-    KEELSON_SANDBOX_CODE_BYTES_MAX: wholeNumber(1_024, 10_000_000).default(262_144),
-  });
+  PORT: wholeNumber(0, 65_535).default(3000),
+  HOST: z.string().default("127.0.0.1"),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  DATABASE_URL: connectionUrl("postgres:", "postgresql:").optional(),
+  DATABASE_REPLICA_URL: connectionUrl("postgres:", "postgresql:").optional(),
+  REDIS_URL: connectionUrl("redis:", "rediss:").optional(),
+  REDIS_SENTINELS: commaList.pipe(z.array(hostAndPort).min(1)).optional(),
+  REDIS_SENTINEL_NAME: z.string().optional(),
+  KEELSON_DATA_DIR: z.string().default(".keelson"),
+  KEELSON_ROLES: commaList.pipe(z.array(z.enum(roles)).min(1)).default([...roles]),
+  KEELSON_PUBLIC_URL: connectionUrl("http:", "https:").optional(),
+  KEELSON_KEK: base64Bytes(32).optional(),
+  KEELSON_SIGNUP: z.enum(["open", "invite", "closed"]).default("open"),
+  KEELSON_ADMIN_EMAIL: z.email().optional(),
+  KEELSON_ADMIN_PASSWORD: z.string().min(8).max(128).optional(),
+  KEELSON_KEY_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9_-]{1,32}$/, { error: "expected 1 to 32 of a-z, 0-9, _ and -" })
+    .default("keelson"),
+  KEELSON_SHUTDOWN_GRACE_MS: wholeNumber(0, 600_000).default(30_000),
+  KEELSON_STARTUP_WAIT_MS: wholeNumber(0, 600_000).default(30_000),
+  KEELSON_BODY_BYTES_MAX: wholeNumber(1_024, 100_000_000).default(1_048_576),
+  KEELSON_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(60_000),
+  KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
+  KEELSON_TRUST_PROXY: z.stringbool().default(false),
+  KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
+  KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),
+  KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
+  KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
+  KEELSON_SANDBOX_TIMEOUT_MS_MAX: wholeNumber(10, 60_000).default(10_000),
+  KEELSON_SANDBOX_MEMORY_BYTES_MAX: wholeNumber(16_777_216, 1_073_741_824).default(134_217_728),
+  KEELSON_SANDBOX_CODE_BYTES_MAX: wholeNumber(1_024, 10_000_000).default(262_144),
+});
 
 /** Rules between keys; checked on their own so that one mistake does not hide another. */
 const rules: readonly { readonly key: string; readonly says: string; readonly brokenBy: (has: (key: string) => boolean) => boolean }[] = [
@@ -120,9 +120,20 @@ export function readConfig(roles?: string, source: NodeJS.ProcessEnv = process.e
 /** The effective settings, one per line of `doctor`, with secrets hidden. */
 export function describeConfig(config: Config): readonly { readonly key: string; readonly value: string }[] {
   const hidden = new Set<string>(secretKeys);
-  return Object.entries(config)
-    .filter(([key]) => knownKeys.has(key))
-    .map(([key, value]) => ({ key, value: hidden.has(key) && value !== undefined ? "[redacted]" : show(value) }));
+  const values = new Map(Object.entries(config));
+  return [...knownKeys].map((key) => {
+    const value = values.get(key);
+    return { key, value: hidden.has(key) && value !== undefined ? "[redacted]" : show(value) };
+  });
+}
+
+/** What one sandbox execution may ask for at most. */
+export function sandboxBounds(config: Environment) {
+  return {
+    timeoutMsMax: config.KEELSON_SANDBOX_TIMEOUT_MS_MAX,
+    memoryBytesMax: config.KEELSON_SANDBOX_MEMORY_BYTES_MAX,
+    codeBytesMax: config.KEELSON_SANDBOX_CODE_BYTES_MAX,
+  };
 }
 
 function redisTarget(env: Environment): RedisTarget | undefined {

@@ -7,6 +7,8 @@ import { dieWithParent } from "./parent-death.ts";
 export async function runCell(): Promise<void> {
   dieWithParent();
   process.on("disconnect", () => process.exit(0));
+  // Ctrl-C reaches the whole process group: the supervisor decides when a cell ends, so that running programs may finish.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
   const engine = createEngine();
   await engine.prepare();
   // The supervisor sends one command at a time, so no queue is needed here.

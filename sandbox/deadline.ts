@@ -1,22 +1,15 @@
 /** When a program has to stop. */
 export interface Deadline {
-  /** Asked by the engine while the program runs; once true, the program is over, whatever it does next. */
+  /** Once true, the program is over, whatever it does next. Unlike an error's name, it cannot forge this. */
   expired(): boolean;
-  /** Whether `expired` was ever true. Unlike an error's name, the program cannot forge this. */
-  struck(): boolean;
   elapsedMs(): number;
 }
 
 export function createDeadline(timeoutMs: number): Deadline {
   const startedAt = performance.now();
   const endsAt = startedAt + timeoutMs;
-  let struck = false;
   return {
-    expired: () => {
-      struck ||= performance.now() >= endsAt;
-      return struck;
-    },
-    struck: () => struck,
+    expired: () => performance.now() >= endsAt,
     elapsedMs: () => performance.now() - startedAt,
   };
 }

@@ -1,14 +1,17 @@
+// biome-ignore-all lint/style/useTemplate: QuickJS compiles a template literal to a method call, see below
 // Runs inside the guest before the program. Everything it later relies on is captured here, and later code calls only
 // captured functions, own elements and operators on primitives: the program may change every prototype and global there is.
 // So no template literals, which QuickJS compiles to `"".concat(…)`, no destructuring of arrays, no spreading, no for-of.
 (() => {
+  // biome-ignore lint/suspicious/noRedundantUseStrict: QuickJS evaluates this as a script
   "use strict";
   const { apply } = Reflect;
   const { keys, defineProperty } = Object;
   const { isArray } = Array;
   const { isError } = Error;
   const { parse, stringify } = JSON;
-  const { isFinite } = Number;
+  const isFiniteNumber = Number.isFinite;
+  const { min } = Math;
   const objectToString = Object.prototype.toString;
   const symbolToString = Symbol.prototype.toString;
   const dateToText = Date.prototype.toISOString;
@@ -50,6 +53,7 @@
     const limits = parse(limitsText);
     let input;
     // Held while the program runs, and let go so that a result or an error can still be read when its memory is used up.
+    // biome-ignore lint/correctness/noUnusedVariables: holding it is the use
     let reserve = new ArrayBuffer(limits.reserveBytes);
     const refusal = { __proto__: null, reason: "", path: "" };
 
@@ -76,7 +80,7 @@
           if (value.length > room) refuse("too large", linkTo(null, key, up));
           return stringify(value);
         case "number":
-          return isFinite(value) ? "" + value : "null";
+          return isFiniteNumber(value) ? "" + value : "null";
         case "boolean":
           return value ? "true" : "false";
         case "object":
@@ -151,7 +155,7 @@
     const inspectList = (object, depth, max) => {
       const listed = isArray(object);
       const names = listed ? object : keys(object);
-      const shown = names.length > 100 ? 100 : names.length;
+      const shown = min(names.length, 100);
       let text = "";
       for (let index = 0; index < shown && text.length < max; index++) {
         const label = listed ? "" : names[index] + ": ";

@@ -124,10 +124,10 @@ export function outOfMemory(): ProgramStopped {
 
 /** Says why the guest threw. What the host saw itself (deadline, refused growth) outranks what the error claims to be. */
 function stopped(guest: Guest, error: QuickJSHandle): ProgramStopped {
-  if (guest.run().deadline.struck()) return outOfTime();
+  if (guest.run().deadline.expired()) return outOfTime();
   const description = guest.call("describeError", error);
   const answer = description.error ?? description.value;
-  if (guest.run().deadline.struck()) return outOfTime();
+  if (guest.run().deadline.expired()) return outOfTime();
   const described = description.error ? undefined : describe(guest, answer);
   if (described === undefined || isNull(guest, error)) {
     if (guest.takeRefusal()) return outOfMemory();

@@ -18,7 +18,8 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** A fresh instance in which a guest can use about `memoryBytes`, and never more. */
 export async function openQuickJsModule(memoryBytes: number): Promise<QuickJsModule> {
-  const wasmModule = (compiled ??= compile());
+  compiled ??= compile();
+  const wasmModule = compiled;
   const memory = new WebAssembly.Memory({ initial: wasmPagesMin, maximum: wasmPagesFor(memoryBytes) });
   const takeRefusal = watchGrowth(memory);
   const emscriptenModule = withoutPrinting();

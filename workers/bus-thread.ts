@@ -1,7 +1,7 @@
-import { openDatabase } from "../db/client.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { startRelay } from "../app/platform/outbox-relay.ts";
 import { openBus, openQueues } from "../app/platform/substrate.ts";
+import { openDatabase } from "../db/client.ts";
 import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
 import { runThread } from "./thread.ts";
 
@@ -9,9 +9,16 @@ import { runThread } from "./thread.ts";
 await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   await using opening = new AsyncDisposableStack();
   const budget = connectionBudget(data.config).bus;
-  const database = opening.adopt(openDatabase({ url: data.databaseUrl, connectionsMax: budget.pool, applicationName: "keelson bus" }), (it) => it.close());
-  const queues = opening.adopt(openQueues(data, { connectionsMax: budget.queues, applicationName: "keelson bus queues", log }), (it) => it.close());
-  const bus = opening.adopt(openBus(data, { connectionsMax: budget.events, applicationName: "keelson bus events", log }), (it) => it.close());
+  const database = opening.adopt(
+    openDatabase({ url: data.databaseUrl, connectionsMax: budget.pool, applicationName: "keelson bus" }),
+    (it) => it.close(),
+  );
+  const queues = opening.adopt(openQueues(data, { connectionsMax: budget.queues, applicationName: "keelson bus queues", log }), (it) =>
+    it.close(),
+  );
+  const bus = opening.adopt(openBus(data, { connectionsMax: budget.events, applicationName: "keelson bus events", log }), (it) =>
+    it.close(),
+  );
 
   const watched = new Set<string>();
   const head = await bus.head();

@@ -50,8 +50,14 @@ export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Ce
     run?.resolve(answer);
   };
   const receive = (message: CellMessage | undefined): void => {
-    if (message?.kind === "ready") return ready.resolve();
-    if (message === undefined || message.id !== current?.request.id) return kill("it sent something that is no answer");
+    if (message?.kind === "ready") {
+      ready.resolve();
+      return;
+    }
+    if (message === undefined || message.id !== current?.request.id) {
+      kill("it sent something that is no answer");
+      return;
+    }
     cpuMsTotal = message.cpuMsTotal;
     const { outcome, spoiled } = message;
     finish(spoiled === undefined ? { outcome, reusable: true } : { outcome, reusable: false, reason: spoiled });
@@ -64,15 +70,11 @@ export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Ce
     exited.resolve(reason);
   };
 
-  const child = Bun.spawn([...command], {
-    cwd: folder,
-    env: {},
-    stdio: ["ignore", "ignore", "ignore"],
-    serialization: "advanced",
+  const child = spawnIn(folder, command, {
     ipc: (message) => receive(parseCellMessage(message)),
-    onExit: (process, exitCode, signal) => {
-      const cpuMs = Number(process.resourceUsage()?.cpuTime.total ?? 0) / 1_000;
-      end(killedFor ?? `it ended by itself (${signal ?? `exit code ${exitCode}`})`, cpuMs);
+    onExit: (ended, exitCode) => {
+      const cpuMs = Number(ended.resourceUsage()?.cpuTime.total ?? 0) / 1_000;
+      end(killedFor ?? `it ended by itself (${ended.signalCode ?? `exit code ${exitCode}`})`, cpuMs);
     },
   });
   const kill = (reason: string): void => {
@@ -100,6 +102,21 @@ export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Ce
     },
     kill,
   };
+}
+
+interface ChildHandlers {
+  readonly ipc: (message: unknown) => void;
+  readonly onExit: (child: Bun.Subprocess, exitCode: number | null) => void;
+}
+
+function spawnIn(folder: string, command: readonly string[], handlers: ChildHandlers): Bun.Subprocess {
+  try {
+    const stdio: ["ignore", "ignore", "ignore"] = ["ignore", "ignore", "ignore"];
+    return Bun.spawn([...command], { cwd: folder, env: {}, stdio, serialization: "advanced", ...handlers });
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 interface Run {

@@ -1,6 +1,6 @@
-import { executeJob } from "../app/services/sandbox/jobs.ts";
-import { createExecuteHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
 import type { JobContract, JobHandler } from "../app/platform/jobs.ts";
+import { createExecuteHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
+import { executeJob } from "../app/services/sandbox/jobs.ts";
 
 /** Every job contract of the program. A contract that has no handler below does not compile. */
 export const jobContracts = [executeJob] as const satisfies readonly JobContract[];

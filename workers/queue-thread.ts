@@ -1,5 +1,5 @@
-import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { systemNow } from "../app/platform/clock.ts";
+import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { tryAgainIn } from "../app/platform/jobs.ts";
 import { createTransact } from "../app/platform/outbox.ts";
 import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
@@ -10,9 +10,9 @@ import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import { type Channel, openChannel } from "./channel.ts";
-import { createSandboxClient, isSandboxAway } from "./sandbox-client.ts";
 import { createHandlers, jobContracts } from "./handlers.ts";
 import type { MainForQueue, NoMethods, QueueThread, SandboxCalls, ThreadData } from "./protocol.ts";
+import { createSandboxClient, isSandboxAway } from "./sandbox-client.ts";
 import { createTaskRunner } from "./task-runner.ts";
 import { runThread } from "./thread.ts";
 
@@ -24,8 +24,13 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const now = systemNow;
   let sandbox: Channel<SandboxCalls> | undefined;
 
-  const database = opening.adopt(openDatabase({ url: data.databaseUrl, connectionsMax: budget.pool, applicationName: `keelson ${data.name}` }), (it) => it.close());
-  const queues = opening.adopt(openQueues(data, { connectionsMax: budget.queues, applicationName: `keelson ${data.name}`, log }), (it) => it.close());
+  const database = opening.adopt(
+    openDatabase({ url: data.databaseUrl, connectionsMax: budget.pool, applicationName: `keelson ${data.name}` }),
+    (it) => it.close(),
+  );
+  const queues = opening.adopt(openQueues(data, { connectionsMax: budget.queues, applicationName: `keelson ${data.name}`, log }), (it) =>
+    it.close(),
+  );
   const transact = createTransact({ db: database.db, now, wake: () => main().tell("wakeOutbox", {}) });
 
   const tasks = createTaskLifecycle({ store: createTaskStore(database.db), transact, now });
@@ -36,7 +41,11 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   });
 
   const process = createTaskRunner({ handlers, tasks, log });
-  const worked = new Set(jobContracts.map((contract) => contract.queue).filter((queue) => queue !== "sandbox-execution" || config.KEELSON_ROLES.includes("sandbox")));
+  const worked = new Set(
+    jobContracts
+      .map((contract) => contract.queue)
+      .filter((queue) => queue !== "sandbox-execution" || config.KEELSON_ROLES.includes("sandbox")),
+  );
   const consumers: QueueConsumer[] = [];
   const stopConsuming = () => Promise.all(consumers.map((consumer) => consumer.stop()));
   opening.defer(async () => void (await stopConsuming()));

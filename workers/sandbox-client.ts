@@ -6,7 +6,9 @@ import type { SandboxCalls } from "./protocol.ts";
 const patienceMs = 30_000;
 
 /** `execute` over whichever channel leads to the sandbox thread now. Rejects with `ChannelError` when that thread dies or does not answer. */
-export function createSandboxClient(channel: () => Channel<SandboxCalls> | undefined): (request: ExecutionRequest) => Promise<ExecutionOutcome> {
+export function createSandboxClient(
+  channel: () => Channel<SandboxCalls> | undefined,
+): (request: ExecutionRequest) => Promise<ExecutionOutcome> {
   return async (request) => {
     const sandbox = channel();
     if (!sandbox) throw new ChannelError("the sandbox thread is not there");
@@ -16,5 +18,8 @@ export function createSandboxClient(channel: () => Channel<SandboxCalls> | undef
 
 /** True when the program was not run and trying again later makes sense: no thread, or no free cell. */
 export function isSandboxAway(error: unknown): boolean {
-  return error instanceof ChannelError || (error instanceof RemoteError && ["SandboxBusyError", "SandboxUnavailableError"].includes(error.remoteName));
+  return (
+    error instanceof ChannelError ||
+    (error instanceof RemoteError && ["SandboxBusyError", "SandboxUnavailableError"].includes(error.remoteName))
+  );
 }

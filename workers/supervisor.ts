@@ -113,7 +113,9 @@ export function superviseThread<Mine extends Methods, Theirs extends ThreadMetho
     state = "stopped";
     const living = current;
     if (!living) return;
-    await lifeOf(living.channel).call("stop", {}, stopTimeoutMs).catch((error: unknown) => log.warn({ err: error, thread: name }, "thread did not stop by itself"));
+    await lifeOf(living.channel)
+      .call("stop", {}, stopTimeoutMs)
+      .catch((error: unknown) => log.warn({ err: error, thread: name }, "thread did not stop by itself"));
     living.channel.close(`the ${name} thread was stopped`);
     await living.worker.terminate();
   };
@@ -134,7 +136,9 @@ export function superviseThread<Mine extends Methods, Theirs extends ThreadMetho
     },
     drain: async (graceMs) => {
       if (!current) return;
-      await lifeOf(current.channel).call("drain", { graceMs }, graceMs + 1_000).catch((error: unknown) => log.warn({ err: error, thread: name }, "thread did not drain in time"));
+      await lifeOf(current.channel)
+        .call("drain", { graceMs }, graceMs + 1_000)
+        .catch((error: unknown) => log.warn({ err: error, thread: name }, "thread did not drain in time"));
     },
     stop: () => {
       stopping ??= end();

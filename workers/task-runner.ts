@@ -1,8 +1,8 @@
-import type { TaskError, TaskLifecycle } from "../app/services/tasks/lifecycle.ts";
 import { GiveUp, type JobContext, TryAgainIn } from "../app/platform/jobs.ts";
 import type { Logger } from "../app/platform/logger.ts";
 import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
 import type { Delivery, DeliveryEnd, Process } from "../app/platform/queue/port.ts";
+import type { TaskError, TaskLifecycle } from "../app/services/tasks/lifecycle.ts";
 import { type AnyHandler, findHandler, type Handlers } from "./handlers.ts";
 
 export interface TaskRunnerDeps {
@@ -56,7 +56,11 @@ export function createTaskRunner({ handlers, tasks, log }: TaskRunnerDeps): Proc
   };
 
   return async (delivery) => {
-    const taskLog = log.child({ taskId: delivery.taskId, job: delivery.name, ...(delivery.requestId ? { requestId: delivery.requestId } : {}) });
+    const taskLog = log.child({
+      taskId: delivery.taskId,
+      job: delivery.name,
+      ...(delivery.requestId ? { requestId: delivery.requestId } : {}),
+    });
     const known = findHandler(handlers, delivery.name);
     if (!known) return fail(delivery, { name: "UnknownJob", message: `no handler for ${delivery.name}` });
     const beginning = await tasks.begin(delivery.taskId, delivery.attempt);

@@ -70,7 +70,11 @@ export function startThreads({ config, databaseUrl, queueThreads, log }: Threads
     }),
   );
 
-  const all: readonly Pick<SupervisedThread<ThreadMethods>, "name" | "state" | "started" | "stop">[] = [bus, ...(sandbox ? [sandbox] : []), ...queues];
+  const all: readonly Pick<SupervisedThread<ThreadMethods>, "name" | "state" | "started" | "stop">[] = [
+    bus,
+    ...(sandbox ? [sandbox] : []),
+    ...queues,
+  ];
   return {
     bus,
     sandbox,
@@ -101,4 +105,3 @@ export function startThreads({ config, databaseUrl, queueThreads, log }: Threads
     },
   };
 }
-

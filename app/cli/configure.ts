@@ -1,6 +1,6 @@
 import { type Config, ConfigError, readConfig } from "../config.ts";
-import { createLogger, type Logger } from "../platform/logger.ts";
 import type { CommandOptions } from "../main.ts";
+import { createLogger, type Logger } from "../platform/logger.ts";
 
 /** Reads the configuration and runs `work` with it; a mistake in it, or a failure of `work`, is printed and becomes exit code 1. */
 export async function withConfig(options: CommandOptions, work: (config: Config, log: Logger) => Promise<number>): Promise<number> {

@@ -12,7 +12,9 @@ export function startupSummary(config: Config, copy: Pick<Copy, "url" | "databas
     `Database   ${copy.database === "embedded" ? `embedded PostgreSQL in ${config.KEELSON_DATA_DIR} (set DATABASE_URL to use your own)` : "PostgreSQL at DATABASE_URL"}`,
     `Queues     ${config.redis ? "Redis" : "PostgreSQL (set REDIS_URL or REDIS_SENTINELS to use Redis)"}`,
     `Event bus  ${config.redis ? "Redis Streams" : "PostgreSQL (the same)"}`,
-    ...(copy.setupToken && url ? ["", "Create the administrator (this link works once):", `${url}/v1/auth/setup?token=${copy.setupToken}`] : []),
+    ...(copy.setupToken && url
+      ? ["", "Create the administrator (this link works once):", `${url}/v1/auth/setup?token=${copy.setupToken}`]
+      : []),
   ];
   return `${box(lines)}${url ? firstRequest(url) : ""}`;
 }

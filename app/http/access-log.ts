@@ -9,5 +9,8 @@ export const accessLog = createMiddleware<AppEnv>(async function accessLog(c, ne
   const level = status >= 500 ? "warn" : status >= 400 ? "info" : "debug";
   if (!c.var.log.isLevelEnabled(level)) return;
   const durationMs = Math.round((performance.now() - startedAt) * 100) / 100;
-  c.var.log[level]({ method: c.req.method, path: c.req.path, status, durationMs, ...(c.var.actor ? { userId: c.var.actor.userId } : {}) }, "request");
+  c.var.log[level](
+    { method: c.req.method, path: c.req.path, status, durationMs, ...(c.var.actor ? { userId: c.var.actor.userId } : {}) },
+    "request",
+  );
 });

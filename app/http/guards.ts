@@ -1,5 +1,5 @@
-import type { Limiter } from "../platform/limiter/port.ts";
 import type { IdempotencyRecords } from "../platform/idempotency/store.ts";
+import type { Limiter } from "../platform/limiter/port.ts";
 import { authenticate, requireAdmin, type VerifyAccessToken } from "./authenticate.ts";
 import { idempotency } from "./idempotency.ts";
 import { byAddress, byUser, rateLimit } from "./rate-limit.ts";

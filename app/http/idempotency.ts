@@ -16,13 +16,18 @@ export function idempotency(records: IdempotencyRecords) {
     const key = c.req.method === "POST" ? c.req.header("idempotency-key") : undefined;
     if (key === undefined) return next();
     if (!keyShape.test(key)) {
-      throw new Problem("validation_failed", { errors: [{ pointer: "header.idempotency-key", detail: "1 to 255 visible ASCII characters" }] });
+      throw new Problem("validation_failed", {
+        errors: [{ pointer: "header.idempotency-key", detail: "1 to 255 visible ASCII characters" }],
+      });
     }
     const address = { scope: c.var.actor ? `user:${c.var.actor.userId}` : "anonymous", key };
     const claim = await records.claim(address, await fingerprint(c));
     switch (claim.kind) {
       case "replay":
-        return c.body(claim.answer.body, { status: claim.answer.status, headers: { "content-type": claim.answer.contentType, "idempotency-replayed": "true" } });
+        return c.body(claim.answer.body, {
+          status: claim.answer.status,
+          headers: { "content-type": claim.answer.contentType, "idempotency-replayed": "true" },
+        });
       case "mismatch":
         throw new Problem("idempotency_mismatch", { detail: "The key was first used with another path or body." });
       case "in_flight":

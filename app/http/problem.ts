@@ -2,8 +2,8 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 import { isDatabaseUnavailable } from "../../db/unavailable.ts";
-import { isRedisUnavailable } from "../platform/redis.ts";
 import { type FieldError, Problem, problemTypes } from "../platform/errors.ts";
+import { isRedisUnavailable } from "../platform/redis.ts";
 import type { AppContext } from "./env.ts";
 
 const retryAfterSeconds = 2;
@@ -35,16 +35,22 @@ export function answerProblem(error: unknown, c: AppContext): Response {
 
 /** The hook of every validated route: a mismatch becomes a `Problem` with one JSON pointer per bad field. */
 export function rejectInvalid(result: { success: true } | { success: false; target: string; error: z.core.$ZodError }): void {
-  if (!result.success) throw new Problem("validation_failed", { detail: "One or more fields are not as expected.", errors: toFieldErrors(result.target, result.error) });
+  if (!result.success)
+    throw new Problem("validation_failed", {
+      detail: "One or more fields are not as expected.",
+      errors: toFieldErrors(result.target, result.error),
+    });
 }
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof HTTPException && error.status === 400) return new Problem("malformed_json", { detail: "The body could not be parsed as JSON." });
+  if (error instanceof HTTPException && error.status === 400)
+    return new Problem("malformed_json", { detail: "The body could not be parsed as JSON." });
   if (error instanceof HTTPException && error.status === 413) return new Problem("payload_too_large");
   if (isDatabaseUnavailable(error)) return unavailable("The database is not reachable.", error);
   if (isRedisUnavailable(error)) return unavailable("Redis is not reachable.", error);
-  if (isUnstorableText(error)) return new Problem("validation_failed", { detail: "Text must not contain the NUL character.", cause: error });
+  if (isUnstorableText(error))
+    return new Problem("validation_failed", { detail: "Text must not contain the NUL character.", cause: error });
   return new Problem("internal", { cause: error });
 }
 

@@ -7,7 +7,10 @@ const json = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
 /** Refuses a body that is not declared as JSON, instead of guessing. */
 export const requireJson = createMiddleware<AppEnv>(async function requireJson(c, next) {
   if (c.req.raw.body && !json.test(c.req.header("content-type") ?? "")) {
-    throw new Problem("unsupported_media_type", { detail: `The body is "${c.req.header("content-type") ?? "of no declared type"}".`, headers: { accept: "application/json" } });
+    throw new Problem("unsupported_media_type", {
+      detail: `The body is "${c.req.header("content-type") ?? "of no declared type"}".`,
+      headers: { accept: "application/json" },
+    });
   }
   await next();
 });

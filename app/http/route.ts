@@ -41,9 +41,14 @@ export function jsonAnswer<Schema extends z.ZodType>(description: string, schema
 }
 
 /** The documented refusals of a route, by code: their statuses with the problem schema. */
-export function problemAnswers(...codes: readonly ProblemCode[]): Record<string, { description: string; content: { "application/problem+json": { schema: typeof problemSchema } } }> {
+export function problemAnswers(
+  ...codes: readonly ProblemCode[]
+): Record<string, { description: string; content: { "application/problem+json": { schema: typeof problemSchema } } }> {
   const byStatus = Map.groupBy(codes, (code) => String(problemTypes[code].status));
   return Object.fromEntries(
-    [...byStatus].map(([status, of]) => [status, { description: of.join(", "), content: { "application/problem+json": { schema: problemSchema } } }]),
+    [...byStatus].map(([status, of]) => [
+      status,
+      { description: of.join(", "), content: { "application/problem+json": { schema: problemSchema } } },
+    ]),
   );
 }

@@ -45,7 +45,10 @@ export interface HttpServer {
 }
 
 /** Puts the app on a port; 0 picks a free one. Throws when the port is taken. */
-export function listen(app: OpenAPIHono<AppEnv>, at: { readonly host: string; readonly port: number; readonly bodyBytesMax: number }): HttpServer {
+export function listen(
+  app: OpenAPIHono<AppEnv>,
+  at: { readonly host: string; readonly port: number; readonly bodyBytesMax: number },
+): HttpServer {
   const server: Server<undefined> = Bun.serve({
     hostname: at.host,
     port: at.port,

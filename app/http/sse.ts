@@ -71,7 +71,11 @@ export function createEventStreams(): EventStreams {
  * Pull-driven: the source is asked for a message only when the connection has room, so a slow client costs no memory.
  * While the source is silent a comment is sent every 15 s, which keeps proxies from closing the connection.
  */
-function openStream(source: SseSource, endless: boolean, log: Logger): OpenStream & { readonly body: ReadableStream<Uint8Array<ArrayBuffer>> } {
+function openStream(
+  source: SseSource,
+  endless: boolean,
+  log: Logger,
+): OpenStream & { readonly body: ReadableStream<Uint8Array<ArrayBuffer>> } {
   const encoder = new TextEncoder();
   const abort = new AbortController();
   const ended = Promise.withResolvers<void>();

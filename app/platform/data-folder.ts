@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
-import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { randomToken } from "./ids.ts";
 import type { Logger } from "./logger.ts";
@@ -74,7 +74,9 @@ async function readSecret(path: string, shape: SecretShape, log: Logger): Promis
   if (text === undefined) return undefined;
   const secret = text.trimEnd();
   if (!shape.isWellFormed(secret)) {
-    throw new Error(`The secret ${path} is ${secret === "" ? "empty" : "malformed"}. Restore it from a backup. Remove it only if what it protects may be lost: a new one is made then.`);
+    throw new Error(
+      `The secret ${path} is ${secret === "" ? "empty" : "malformed"}. Restore it from a backup. Remove it only if what it protects may be lost: a new one is made then.`,
+    );
   }
   if (((await stat(path)).mode & 0o077) !== 0) {
     log.warn({ path }, "secret was readable by other users; setting its mode to 0600");
@@ -103,7 +105,10 @@ function takeLock(folder: string): () => void {
   } catch (cause) {
     database.close();
     if (!isBusy(cause)) throw new Error(`Cannot lock the data folder ${folder}.`, { cause });
-    throw new Error(`Another copy (${readHolder(holder)}) is using the data folder ${folder}. Stop it, or set KEELSON_DATA_DIR to another folder for this copy.`, { cause });
+    throw new Error(
+      `Another copy (${readHolder(holder)}) is using the data folder ${folder}. Stop it, or set KEELSON_DATA_DIR to another folder for this copy.`,
+      { cause },
+    );
   }
   writeFileSync(holder, `${process.pid}\n`, { mode: 0o600 });
   return () => {

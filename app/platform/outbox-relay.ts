@@ -91,7 +91,12 @@ async function handOn(rows: readonly Row[], receiver: Receiver, log: Logger): Pr
   } catch (error) {
     log.warn({ err: error, rows: rows.map((row) => row.id) }, "the outbox could not be handed on; what is refused stays");
   }
-  const reachable = rows.length > 1 && (await receiver.ping().then(() => true, () => false));
+  const reachable =
+    rows.length > 1 &&
+    (await receiver.ping().then(
+      () => true,
+      () => false,
+    ));
   if (!reachable) return [];
   const taken: number[] = [];
   for (const row of rows) taken.push(...(await handOn([row], receiver, log)));

@@ -1,5 +1,5 @@
-import { outbox } from "../../db/schema/platform.ts";
 import type { Db, Tx } from "../../db/client.ts";
+import { outbox } from "../../db/schema/platform.ts";
 import type { BusEvent } from "./bus/port.ts";
 import type { Now } from "./clock.ts";
 import type { EventContract, EventInit } from "./events.ts";

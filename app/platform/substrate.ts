@@ -1,6 +1,6 @@
-import type { Config } from "../config.ts";
 import type { Sql } from "postgres";
 import { openDatabase } from "../../db/client.ts";
+import type { Config } from "../config.ts";
 import type { Bus } from "./bus/port.ts";
 import { createPostgresBus } from "./bus/postgres.ts";
 import { createRedisBus } from "./bus/redis.ts";
@@ -57,11 +57,12 @@ export function openLimiter({ config }: SubstrateAddress, options: { readonly sq
   };
 }
 
-/** Throws unless Redis answers within its time-out. Opens and closes a connection of its own. */
-export async function pingRedis(target: RedisTarget): Promise<void> {
+/** The version that the server reports; throws unless it answers within its time-out. Opens and closes a connection of its own. */
+export async function redisVersion(target: RedisTarget): Promise<string> {
   const redis = openRedis(target, "command");
   try {
-    await redis.ping();
+    const info = await redis.info("server");
+    return /^redis_version:(?<version>\S+)/m.exec(info)?.groups?.version ?? "of unknown version";
   } finally {
     redis.disconnect();
   }

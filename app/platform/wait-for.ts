@@ -6,11 +6,16 @@ const backoffMs = { first: 100, max: 2_000 };
  * Resolves when `check` does; says what it waits for and why. Gives up after `limitMs` with an error that names `what` and the last reason.
  * For start-up, when a dependency may come up a little later than we do.
  */
-export async function waitFor(what: string, check: () => Promise<void>, options: { readonly limitMs: number; readonly log: Logger }): Promise<void> {
+export async function waitFor(
+  what: string,
+  check: () => Promise<unknown>,
+  options: { readonly limitMs: number; readonly log: Logger },
+): Promise<void> {
   const deadline = performance.now() + options.limitMs;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await check();
+      await check();
+      return;
     } catch (error) {
       const reason = describe(error);
       const delayMs = Math.min(backoffMs.first * 2 ** attempt, backoffMs.max);

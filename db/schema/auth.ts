@@ -2,12 +2,13 @@ import { jsonb, pgTable, text } from "drizzle-orm/pg-core";
 import type { JWK } from "jose";
 import { moment } from "../columns.ts";
 
-
 export const users = pgTable("users", {
   id: text().primaryKey(),
   email: text().notNull(),
   name: text(),
-  role: text({ enum: ["user", "admin"] }).notNull().default("user"),
+  role: text({ enum: ["user", "admin"] })
+    .notNull()
+    .default("user"),
   passwordHash: text("password_hash").notNull(),
   createdAt: moment("created_at").notNull().defaultNow(),
 });

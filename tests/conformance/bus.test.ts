@@ -12,6 +12,8 @@ import { openTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 const log = testLogger("bus");
 const redisUrl = await testRedis();
+// Starts the server here, where no hook's time-out runs.
+await testPostgres();
 const closers = new AsyncDisposableStack();
 afterAll(() => closers.disposeAsync(), 30_000);
 

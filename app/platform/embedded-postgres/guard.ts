@@ -27,12 +27,13 @@ kill -QUIT "$pid" 2>/dev/null
 export function createGuard(): Guard {
   const shell = Bun.spawn(["/bin/sh", "-c", script], { stdin: "pipe", stdout: "ignore", stderr: "ignore", cwd: "/", detached: true });
   shell.unref();
-  // The guard itself may have been killed: then there is nobody to tell, and a later start still finds the orphan.
   const say = async (line: string): Promise<void> => {
     try {
       await shell.stdin.write(`${line}\n`);
       await shell.stdin.flush();
-    } catch {}
+    } catch {
+      // The guard itself may have been killed: then there is nobody to tell, and a later start still finds the orphan.
+    }
   };
   return {
     watch: (pid) => void say(`watch ${pid ?? ""}`),

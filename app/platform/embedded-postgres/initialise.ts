@@ -65,18 +65,30 @@ async function createRoleAndDatabase({ binaries, launch, guard, password, durabl
 
 async function writeAccessRules({ account }: Cluster, draft: string): Promise<void> {
   const path = join(draft, "pg_hba.conf");
-  await writeFile(path, `# Only this role, only by password, only from this machine.\nhost all ${role} 127.0.0.1/32 scram-sha-256\n`, { mode: 0o600 });
+  await writeFile(path, `# Only this role, only by password, only from this machine.\nhost all ${role} 127.0.0.1/32 scram-sha-256\n`, {
+    mode: 0o600,
+  });
   if (account !== undefined) await chown(path, account.uid, account.gid);
 }
 
 async function run(guard: Guard, launch: Launch, input: string): Promise<void> {
   const { cmd, ...identity } = launch;
-  const child = Bun.spawn(cmd, { ...identity, cwd: "/", env: environment, stdin: Buffer.from(input), stdout: "pipe", stderr: "pipe", detached: true });
+  const child = Bun.spawn(cmd, {
+    ...identity,
+    cwd: "/",
+    env: environment,
+    stdin: Buffer.from(input),
+    stdout: "pipe",
+    stderr: "pipe",
+    detached: true,
+  });
   guard.watch(child.pid);
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   guard.watch(undefined);
   if (code === 0) return;
-  throw new Error(`PostgreSQL could not make its database (exit ${child.signalCode ?? code}).${hint(err)}\n${`${out}\n${err}`.trim().slice(-4096)}`);
+  throw new Error(
+    `PostgreSQL could not make its database (exit ${child.signalCode ?? code}).${hint(err)}\n${`${out}\n${err}`.trim().slice(-4096)}`,
+  );
 }
 
 function hint(output: string): string {

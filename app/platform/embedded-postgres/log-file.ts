@@ -32,7 +32,10 @@ export async function openLogFile(path: string): Promise<LogFile> {
     size: async () => await sizeOf(path),
     async tail(offset) {
       const size = await sizeOf(path);
-      const text = await Bun.file(path).slice(size < offset ? 0 : Math.max(offset, size - 4096), size).text().catch(() => "");
+      const text = await Bun.file(path)
+        .slice(size < offset ? 0 : Math.max(offset, size - 4096), size)
+        .text()
+        .catch(() => "");
       return text.trim();
     },
     close: () => clearInterval(timer),

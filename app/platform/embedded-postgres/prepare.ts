@@ -19,7 +19,14 @@ function parseLinks(text: string): Link[] {
 }
 
 function isLink(value: unknown): value is Link {
-  return typeof value === "object" && value !== null && "source" in value && "target" in value && typeof value.source === "string" && typeof value.target === "string";
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "source" in value &&
+    "target" in value &&
+    typeof value.source === "string" &&
+    typeof value.target === "string"
+  );
 }
 
 async function ensureLink(parent: string, { source, target }: Link): Promise<void> {

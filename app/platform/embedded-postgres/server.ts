@@ -39,9 +39,18 @@ export class ServerDidNotStart extends Error {
 export async function startServer(options: ServerOptions, port: number): Promise<Server> {
   const { guard, logFile } = options;
   const offset = await logFile.size();
-  const { cmd, ...identity } = options.launch([join(options.binaries, "bin", "postgres"), "-D", options.dataDir, "-p", String(port), ...settings(options)]);
+  const { cmd, ...identity } = options.launch([
+    join(options.binaries, "bin", "postgres"),
+    "-D",
+    options.dataDir,
+    "-p",
+    String(port),
+    ...settings(options),
+  ]);
   // Its own session: Ctrl-C in a terminal must reach us only, so that the server outlives its clients.
-  const child = logFile.appending((fd) => Bun.spawn(cmd, { ...identity, cwd: "/", env: environment, stdin: "ignore", stdout: fd, stderr: fd, detached: true }));
+  const child = logFile.appending((fd) =>
+    Bun.spawn(cmd, { ...identity, cwd: "/", env: environment, stdin: "ignore", stdout: fd, stderr: fd, detached: true }),
+  );
   guard.watch(child.pid);
   child.unref();
   const exited = child.exited.then((code) => {

@@ -33,7 +33,12 @@ export interface EmbeddedPostgres {
 }
 
 /** Runs PostgreSQL on the data folder until `stop`, or until this process ends in any way. Throws when another copy uses the folder. */
-export async function startEmbeddedPostgres({ folder, connectionsMax, log, durable = true }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres({
+  folder,
+  connectionsMax,
+  log,
+  durable = true,
+}: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   folder.lockForThisCopy();
   await using undo = new AsyncDisposableStack();
   undo.defer(() => folder.close());
@@ -41,7 +46,12 @@ export async function startEmbeddedPostgres({ folder, connectionsMax, log, durab
   const binaries = await locateBinaries({ unpackInto: folder.path });
   const account = await serverAccount(dataDir);
   if (account !== undefined) await letPass(folder.path, account);
-  const launch = await launcherFor(account, [folder.path, join(binaries, "bin"), join(binaries, "lib", "postgresql"), join(binaries, "share", "postgresql")]);
+  const launch = await launcherFor(account, [
+    folder.path,
+    join(binaries, "bin"),
+    join(binaries, "lib", "postgresql"),
+    join(binaries, "share", "postgresql"),
+  ]);
   const password = await folder.secret("database-password");
   const guard = createGuard();
   undo.defer(() => guard.dismiss());
@@ -100,7 +110,10 @@ async function serverVersion(url: string, folder: string): Promise<string> {
   } catch (cause) {
     if (!(cause instanceof postgres.PostgresError) || cause.code !== "28P01") throw cause;
     const secret = join(folder, "secrets", "database-password");
-    throw new Error(`The database in ${folder} has another password than the file ${secret} says. Restore that file; it belongs to the database.`, { cause });
+    throw new Error(
+      `The database in ${folder} has another password than the file ${secret} says. Restore that file; it belongs to the database.`,
+      { cause },
+    );
   } finally {
     await sql.end();
   }

@@ -9,7 +9,15 @@ export interface SupervisedServer {
 const backOffMs = { first: 100, most: 10_000 };
 
 /** Restarts the server whenever it ends by itself, for as long as it takes, until `stop`. */
-export function superviseServer({ server, restart, log }: { readonly server: Server; restart(): Promise<Server>; readonly log: Logger }): SupervisedServer {
+export function superviseServer({
+  server,
+  restart,
+  log,
+}: {
+  readonly server: Server;
+  restart(): Promise<Server>;
+  readonly log: Logger;
+}): SupervisedServer {
   let current: Server | undefined = server;
   const stopping = new AbortController();
 

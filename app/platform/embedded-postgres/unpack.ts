@@ -6,7 +6,15 @@ import { prepareBinaries } from "./prepare.ts";
  * Unpacks a `tar.zst` made by `scripts/pack-postgres.ts` into `<into>/<name>`, once: it appears under that name only when complete. Folders left by other versions are
  * removed, so `into` must be locked by us.
  */
-export async function unpackPostgres({ archive, name, into }: { readonly archive: Blob; readonly name: string; readonly into: string }): Promise<string> {
+export async function unpackPostgres({
+  archive,
+  name,
+  into,
+}: {
+  readonly archive: Blob;
+  readonly name: string;
+  readonly into: string;
+}): Promise<string> {
   const folder = join(into, name);
   if ((await stat(folder).catch(() => undefined)) !== undefined) return folder;
   for (const entry of await readdir(into)) {

@@ -58,7 +58,10 @@ export function createIdempotencyRecords(deps: { readonly db: Db; readonly seal:
       return { kind: "replay", answer: { status: asStatus(row.status), contentType: row.contentType, body } };
     },
 
-    keep: async (address: KeyAddress, answer: { readonly status: number; readonly contentType: string; readonly body: Uint8Array }): Promise<void> => {
+    keep: async (
+      address: KeyAddress,
+      answer: { readonly status: number; readonly contentType: string; readonly body: Uint8Array },
+    ): Promise<void> => {
       await db
         .update(idempotencyKeys)
         .set({ status: answer.status, contentType: answer.contentType, body: seal.seal(answer.body), lockedUntil: null })

@@ -16,7 +16,7 @@ export function consumeWith(
   options: { readonly name: QueueName; readonly concurrency: number; readonly log: Logger },
   process: Process,
 ): QueueConsumer {
-  const worker = backend.openWorker(options.name, (job, token) => settle(job, token, options.name, process), {
+  const worker = backend.openWorker(options.name, async (job, token) => settle(await process(toDelivery(job, options.name)), job, token), {
     concurrency: options.concurrency,
     lockDuration: lockDurationMs,
     stalledInterval: stalledIntervalMs,
@@ -37,8 +37,7 @@ export function consumeWith(
   };
 }
 
-async function settle(job: Job, token: string | undefined, queue: QueueName, process: Process): Promise<void> {
-  const end = await process(toDelivery(job, queue));
+async function settle(end: DeliveryEnd, job: Job, token: string | undefined): Promise<void> {
   switch (end.kind) {
     case "done":
       return;

@@ -1,11 +1,13 @@
-import { type Job, type JobsOptions, Queue, type QueueOptions, type Worker, type WorkerOptions } from "bullmq";
+import type { Job, JobsOptions, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
 import type { Logger } from "../logger.ts";
 import { consumeWith } from "./bullmq-consumer.ts";
 import { type QueueName, queueCatalogue } from "./catalogue.ts";
-import type { QueuedJob, Queues } from "./port.ts";
+import type { QueueConsumer, QueuedJob, Queues } from "./port.ts";
 
 /** The parts of BullMQ's classes that do not depend on the backend's type. */
-export type BullQueue = Pick<Queue, "addBulk" | "getJobCounts" | "close"> & { on(event: "error", listener: (error: Error) => void): unknown };
+export type BullQueue = Pick<Queue, "addBulk" | "getJobCounts" | "close"> & {
+  on(event: "error", listener: (error: Error) => void): unknown;
+};
 export type BullWorker = Pick<Worker, "concurrency" | "close"> & {
   waitUntilReady(): Promise<unknown>;
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -29,6 +31,7 @@ export interface BullPayload {
 /** The queue port over BullMQ; queues are opened on first use. */
 export function createBullQueues(backend: BullBackend, log: Logger): Queues {
   const open = new Map<QueueName, BullQueue>();
+  const consumers: QueueConsumer[] = [];
   const queueOf = (name: QueueName): BullQueue => {
     const known = open.get(name);
     if (known) return known;
@@ -54,9 +57,14 @@ export function createBullQueues(backend: BullBackend, log: Logger): Queues {
         completed: of("completed"),
       };
     },
-    consume: (name, options, process) => consumeWith(backend, { name, log, ...options }, process),
+    consume: (name, options, process) => {
+      const consumer = consumeWith(backend, { name, log, ...options }, process);
+      consumers.push(consumer);
+      return consumer;
+    },
     ping: () => backend.ping(),
     close: async () => {
+      await Promise.allSettled(consumers.map((consumer) => consumer.stop()));
       await Promise.allSettled([...open.values()].map((queue) => queue.close()));
       await backend.close();
     },

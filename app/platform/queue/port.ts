@@ -54,5 +54,6 @@ export interface Queues {
   consume(queue: QueueName, options: { readonly concurrency: number }, process: Process): QueueConsumer;
   /** Throws when the store does not answer. */
   ping(): Promise<void>;
+  /** Stops the consumers too, so their running jobs end first. */
   close(): Promise<void>;
 }

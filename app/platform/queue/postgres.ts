@@ -43,7 +43,7 @@ export async function migratePostgresQueues(url: string): Promise<void> {
 }
 
 function openPool(options: Omit<PostgresQueueOptions, "log">): pg.Pool {
-  return new pg.Pool({
+  const pool = new pg.Pool({
     connectionString: options.url,
     max: options.connectionsMax,
     application_name: options.applicationName,
@@ -51,6 +51,9 @@ function openPool(options: Omit<PostgresQueueOptions, "log">): pg.Pool {
     keepAlive: true,
     options: `-c search_path=${DEFAULT_SCHEMA}`,
   });
+  // Every queue and consumer listens for its errors: that is no leak.
+  pool.setMaxListeners(0);
+  return pool;
 }
 
 /** The same object: `pg`'s own types declare `on` as one generic method, BullMQ's as overloads, and neither accepts the other. */

@@ -1,4 +1,4 @@
-import { type CryptoKey, type JWK, jwtVerify, SignJWT } from "jose";
+import { type CryptoKey, decodeProtectedHeader, type JWK, jwtVerify, SignJWT } from "jose";
 import { z } from "zod";
 import type { Actor } from "../../platform/actor.ts";
 import type { Now } from "../../platform/clock.ts";
@@ -40,8 +40,10 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
 
   const check = async (token: string): Promise<Actor> => {
     if (!isCanonical(token)) throw new Problem("invalid_token", { detail: "The access token is not a compact JWS." });
+    const publicKey = await keyOf(keyIdOf(token));
+    if (!publicKey) throw new Problem("invalid_token", { detail: "The access token was not signed by this installation." });
     try {
-      const { payload } = await jwtVerify(token, ({ kid }) => keyOf(kid), {
+      const { payload } = await jwtVerify(token, publicKey, {
         algorithms: [signingAlgorithm],
         typ: tokenType,
         issuer,
@@ -82,19 +84,32 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
   };
 }
 
-function createKeyLookup({ key, publicKeys, now }: AccessTokenDeps): (kid: string | undefined) => Promise<CryptoKey> {
+/** Finds the key by its id; rejects only when new keys had to be asked for and could not be. */
+function createKeyLookup({ key, publicKeys, now }: AccessTokenDeps): (kid: string | undefined) => Promise<CryptoKey | undefined> {
   const keys = new Map<string, CryptoKey>();
-  let loadedAtMs = Number.NEGATIVE_INFINITY;
+  let loaded: { readonly atMs: number; readonly done: Promise<void> } | undefined;
   const load = async () => {
-    loadedAtMs = +now();
     for (const jwk of [key.publicJwk, ...(await publicKeys())]) if (jwk.kid) keys.set(jwk.kid, await importCryptoKey(jwk));
   };
-  return async (kid) => {
-    if (kid !== undefined && !keys.has(kid) && +now() - loadedAtMs > reloadMs) await load();
-    const found = keys.get(kid ?? "");
-    if (!found) throw new Error("the token names no key of ours");
-    return found;
+  return async (kid = "") => {
+    if (!keys.has(kid)) {
+      if (!loaded || +now() - loaded.atMs > reloadMs) loaded = { atMs: +now(), done: load() };
+      await loaded.done.catch((error: unknown) => {
+        loaded = undefined;
+        throw error;
+      });
+    }
+    return keys.get(kid);
   };
+}
+
+/** Undefined for a header that is no JSON object: such a token has no key, so it is refused like one of an unknown key. */
+function keyIdOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 /** jose forgives padding, spaces and stray bits in the last character; we do not, so that a token has one spelling. */

@@ -16,7 +16,11 @@ import { setupPage } from "./setup-page.ts";
  * GET  /v1/me
  * GET  /.well-known/jwks.json  open
  */
-export function authRoutes(deps: { readonly auth: AuthService; readonly guards: Guards; readonly publicKeys: () => Promise<readonly object[]> }) {
+export function authRoutes(deps: {
+  readonly auth: AuthService;
+  readonly guards: Guards;
+  readonly publicKeys: () => Promise<readonly object[]>;
+}) {
   const { auth, guards } = deps;
   const tags = ["auth"];
   const credentials = { tags, middleware: guards.credentials };
@@ -31,7 +35,10 @@ export function authRoutes(deps: { readonly auth: AuthService; readonly guards: 
         path: "/v1/auth/signup",
         summary: "Create an account and log in",
         request: { body: jsonBody(signupRequest) },
-        responses: { 201: jsonAnswer("The account, its session and tokens", signedIn), ...problemAnswers(...writeProblems, "signup_closed", "email_taken") },
+        responses: {
+          201: jsonAnswer("The account, its session and tokens", signedIn),
+          ...problemAnswers(...writeProblems, "signup_closed", "email_taken"),
+        },
       }),
       async (c) => c.json(await auth.signup(c.req.valid("json"), c.var.origin), 201),
     )
@@ -43,9 +50,16 @@ export function authRoutes(deps: { readonly auth: AuthService; readonly guards: 
         path: "/v1/auth/setup",
         summary: "The page behind the set-up link",
         request: { query: z.object({ token: z.string().max(128).optional() }) },
-        responses: { 200: { description: "A form that creates the first administrator", content: { "text/html": { schema: z.string() } } } },
+        responses: {
+          200: { description: "A form that creates the first administrator", content: { "text/html": { schema: z.string() } } },
+        },
       }),
-      (c) => c.body(setupPage, 200, { "content-type": "text/html; charset=utf-8", "cache-control": "no-store", "referrer-policy": "no-referrer" }),
+      (c) =>
+        c.body(setupPage, 200, {
+          "content-type": "text/html; charset=utf-8",
+          "cache-control": "no-store",
+          "referrer-policy": "no-referrer",
+        }),
     )
     .openapi(
       createRoute({
@@ -54,7 +68,10 @@ export function authRoutes(deps: { readonly auth: AuthService; readonly guards: 
         path: "/v1/auth/setup",
         summary: "Create the first administrator",
         request: { body: jsonBody(setupRequest) },
-        responses: { 201: jsonAnswer("The administrator, its session and tokens", signedIn), ...problemAnswers(...writeProblems, "invalid_setup_token", "email_taken") },
+        responses: {
+          201: jsonAnswer("The administrator, its session and tokens", signedIn),
+          ...problemAnswers(...writeProblems, "invalid_setup_token", "email_taken"),
+        },
       }),
       async (c) => c.json(await auth.setup(c.req.valid("json"), c.var.origin), 201),
     )

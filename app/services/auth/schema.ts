@@ -11,7 +11,9 @@ const name = storableText(200).min(1).openapi({ example: "Ada Lovelace" });
 
 export const signupRequest = z.strictObject({ email, password: newPassword, name: name.optional() }).openapi("SignupRequest");
 export const setupRequest = signupRequest.extend({ token: z.string().max(128) }).openapi("SetupRequest");
-export const loginRequest = z.strictObject({ email: z.string().max(254), password: z.string().max(1_024), totp: z.string().max(16).optional() }).openapi("LoginRequest");
+export const loginRequest = z
+  .strictObject({ email: z.string().max(254), password: z.string().max(1_024), totp: z.string().max(16).optional() })
+  .openapi("LoginRequest");
 export const refreshRequest = z.strictObject({ refreshToken: z.string().max(256) }).openapi("RefreshRequest");
 
 export const user = z

@@ -1,4 +1,4 @@
-import type { z } from "@hono/zod-openapi";
+import type { z } from "zod";
 import type { Actor, RequestOrigin } from "../../platform/actor.ts";
 import type { Now } from "../../platform/clock.ts";
 import { Problem } from "../../platform/errors.ts";
@@ -26,10 +26,13 @@ export interface AuthDeps {
 type Signup = z.infer<typeof signupRequest>;
 
 export function createAuthService({ store, transact, sessions, passwords, signup, now }: AuthDeps) {
-  const createUser = async (unit: Unit, input: Omit<Signup, "password">, passwordHash: string, role: "user" | "admin") => {
-    const user = await store.insertUser({ id: newId("user"), email: input.email, name: input.name, role, passwordHash, createdAt: now() }, unit.tx);
+  const createUser = async (unit: Unit, input: Omit<Signup, "password">, as: { readonly passwordHash: string; readonly role: "user" | "admin" }) => {
+    const user = await store.insertUser(
+      { id: newId("user"), email: input.email, name: input.name, ...as, createdAt: now() },
+      unit.tx,
+    );
     if (!user) throw new Problem("email_taken", { detail: "Log in, or sign up with another address." });
-    unit.publish(userSignedUp, { subject: user.id, audience: user.id, data: { role } });
+    unit.publish(userSignedUp, { subject: user.id, audience: user.id, data: { role: as.role } });
     return user;
   };
 
@@ -37,7 +40,7 @@ export function createAuthService({ store, transact, sessions, passwords, signup
     signup: async (input: Signup, origin: RequestOrigin) => {
       if (signup !== "open") throw new Problem("signup_closed");
       const passwordHash = await passwords.hash(input.password);
-      return toSignedIn(await transact(async (unit) => sessions.open(unit, await createUser(unit, input, passwordHash, "user"), origin)));
+      return toSignedIn(await transact(async (unit) => sessions.open(unit, await createUser(unit, input, { passwordHash, role: "user" }), origin)));
     },
 
     /** The first administrator, for whoever holds the link that only the operator has seen. */
@@ -46,7 +49,7 @@ export function createAuthService({ store, transact, sessions, passwords, signup
       const opened = await transact(async (unit) => {
         const valid = await store.useSetupToken(hashToken(input.token), now(), unit.tx);
         if (!valid || (await store.hasAdmin(unit.tx))) throw new Problem("invalid_setup_token");
-        return sessions.open(unit, await createUser(unit, input, passwordHash, "admin"), origin);
+        return sessions.open(unit, await createUser(unit, input, { passwordHash, role: "admin" }), origin);
       });
       return toSignedIn(opened);
     },
@@ -80,7 +83,7 @@ export function createAuthService({ store, transact, sessions, passwords, signup
     ensureAdmin: async (email: string, password: string): Promise<boolean> => {
       if (await store.hasAdmin()) return false;
       const passwordHash = await passwords.hash(password);
-      await transact((unit) => createUser(unit, { email }, passwordHash, "admin"));
+      await transact((unit) => createUser(unit, { email }, { passwordHash, role: "admin" }));
       return true;
     },
   };

@@ -49,7 +49,12 @@ export function createSessions({ store, transact, accessTokens, refreshSeconds, 
         { id: newId("session"), userId: user.id, ip: origin.ip, userAgent: origin.userAgent, createdAt: now(), lastSeenAt: now() },
         unit.tx,
       );
-      unit.publish(sessionOpened, { subject: session.id, audience: user.id, requestId: origin.requestId, data: { userId: user.id, ip: session.ip } });
+      unit.publish(sessionOpened, {
+        subject: session.id,
+        audience: user.id,
+        requestId: origin.requestId,
+        data: { userId: user.id, ip: session.ip },
+      });
       return { user, session, tokens: await issue(unit, session, user) };
     },
 

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../sandbox/execution.ts";
 import type { Now } from "../../platform/clock.ts";
 import { giveUp, type JobHandler } from "../../platform/jobs.ts";
@@ -6,7 +7,6 @@ import { executionFinished } from "./events.ts";
 import type { executeJob } from "./jobs.ts";
 import { toRequest, toView } from "./service.ts";
 import type { ExecutionRow, ExecutionStore } from "./store.ts";
-import type { z } from "zod";
 
 export interface SandboxHandlerDeps {
   readonly store: ExecutionStore;
@@ -22,7 +22,7 @@ export interface SandboxHandlerDeps {
 export function createExecuteHandler({ store, transact, execute, now }: SandboxHandlerDeps): JobHandler<z.infer<typeof executeJob.input>> {
   const finish = (row: ExecutionRow, outcome: ExecutionOutcome) =>
     transact(async (unit) => {
-      const finished = await store.finish(row.id, outcome, now(), unit.tx);
+      const finished = await store.finish(row.id, { outcome, finishedAt: now() }, unit.tx);
       if (!finished) return store.find(row.id, unit.tx);
       unit.publish(executionFinished, {
         subject: row.id,

@@ -20,12 +20,21 @@ export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly
         method: "post",
         path: "/v1/sandbox/executions",
         summary: "Run JavaScript nobody trusts",
-        description: "The code sees `input`; it sets `output`, or ends with an expression, or is a module with `export default (input) => …`.",
+        description:
+          "The code sees `input`; it sets `output`, or ends with an expression, or is a module with `export default (input) => …`.",
         request: { body: jsonBody(executionRequest(bounds)) },
         responses: {
           200: jsonAnswer("It ran; how it ended is in `execution.status`", executionAnswer),
           202: jsonAnswer("It will run as a task: follow GET /v1/tasks/{taskId}/stream", executionAccepted),
-          ...problemAnswers("validation_failed", "malformed_json", "unauthenticated", "payload_too_large", "unsupported_media_type", "rate_limited", "unavailable"),
+          ...problemAnswers(
+            "validation_failed",
+            "malformed_json",
+            "unauthenticated",
+            "payload_too_large",
+            "unsupported_media_type",
+            "rate_limited",
+            "unavailable",
+          ),
         },
       }),
       async (c) => {

@@ -21,11 +21,20 @@ export function executionRequest(bounds: SandboxBounds) {
         .refine((code) => Buffer.byteLength(code) <= bounds.codeBytesMax, { error: `longer than ${bounds.codeBytesMax} bytes` })
         .refine(noNul.check, { error: noNul.error })
         .openapi({ example: "input.numbers.reduce((sum, n) => sum + n, 0)" }),
-      input: z.unknown().default(null).openapi({ description: "any JSON; null when left out", example: { numbers: [1, 2, 3] } }),
+      input: z
+        .unknown()
+        .default(null)
+        .openapi({ description: "any JSON; null when left out", example: { numbers: [1, 2, 3] } }),
       timeoutMs: z.number().int().min(1).max(bounds.timeoutMsMax).default(timeoutMsDefault),
       memoryBytes: z.number().int().min(1_048_576).max(bounds.memoryBytesMax).default(memoryBytesDefault),
-      seed: z.union([z.string().max(64).refine(noNul.check, { error: noNul.error }), z.number().int()]).transform(String).optional(),
-      wait: z.boolean().default(true).openapi({ description: "true: answer with the result; false: answer 202 at once and run it as a task" }),
+      seed: z
+        .union([z.string().max(64).refine(noNul.check, { error: noNul.error }), z.number().int()])
+        .transform(String)
+        .optional(),
+      wait: z
+        .boolean()
+        .default(true)
+        .openapi({ description: "true: answer with the result; false: answer 202 at once and run it as a task" }),
     })
     .openapi("ExecutionRequest");
 }

@@ -1,4 +1,4 @@
-import type { z } from "@hono/zod-openapi";
+import type { z } from "zod";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../sandbox/execution.ts";
 import type { Actor } from "../../platform/actor.ts";
 import type { Now } from "../../platform/clock.ts";
@@ -54,7 +54,8 @@ export function createSandboxService({ store, transact, createTask, execute, now
 
     get: async (actor: Actor, id: string): Promise<ExecutionView> => {
       const row = await store.find(id);
-      if (!row || !(actor.role === "admin" || row.ownerId === actor.userId)) throw new Problem("not_found", { detail: `There is no execution ${id}.` });
+      if (!row || !(actor.role === "admin" || row.ownerId === actor.userId))
+        throw new Problem("not_found", { detail: `There is no execution ${id}.` });
       return toView(row);
     },
 
@@ -74,7 +75,17 @@ type NewRow = Parameters<ExecutionStore["insert"]>[0];
 
 function newRow(actor: Actor, input: ExecutionInput, createdAt: Date): NewRow {
   const { code, timeoutMs, memoryBytes, seed } = input;
-  return { id: newId("execution"), ownerId: actor.userId, status: "queued", code, input: input.input, timeoutMs, memoryBytes, seed, createdAt };
+  return {
+    id: newId("execution"),
+    ownerId: actor.userId,
+    status: "queued",
+    code,
+    input: input.input,
+    timeoutMs,
+    memoryBytes,
+    seed,
+    createdAt,
+  };
 }
 
 /** The request a cell gets for a stored execution. */

@@ -23,15 +23,20 @@ export function createExecutionStore(db: Db) {
       db
         .select()
         .from(executions)
-        .where(and(filter.ownerId ? eq(executions.ownerId, filter.ownerId) : undefined, filter.before ? lt(executions.id, filter.before) : undefined))
+        .where(
+          and(
+            filter.ownerId ? eq(executions.ownerId, filter.ownerId) : undefined,
+            filter.before ? lt(executions.id, filter.before) : undefined,
+          ),
+        )
         .orderBy(desc(executions.id))
         .limit(filter.limit),
 
     /** Writes the outcome unless one is there already: of two runs of one execution the first to finish counts. */
-    finish: async (id: string, outcome: ExecutionOutcome, finishedAt: Date, on: Queryable): Promise<ExecutionRow | undefined> => {
+    finish: async (id: string, end: { readonly outcome: ExecutionOutcome; readonly finishedAt: Date }, on: Queryable): Promise<ExecutionRow | undefined> => {
       const [row] = await on
         .update(executions)
-        .set({ ...outcomeColumns(outcome), finishedAt })
+        .set({ ...outcomeColumns(end.outcome), finishedAt: end.finishedAt })
         .where(and(eq(executions.id, id), eq(executions.status, "queued")))
         .returning();
       return row;

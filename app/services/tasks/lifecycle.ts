@@ -1,7 +1,7 @@
-import type { Unit, Transact } from "../../platform/outbox.ts";
 import type { Now } from "../../platform/clock.ts";
 import { newId } from "../../platform/ids.ts";
 import type { JobContract, LogLine } from "../../platform/jobs.ts";
+import type { Transact, Unit } from "../../platform/outbox.ts";
 import { taskChanged } from "./events.ts";
 import { isFinal, type TaskStatus } from "./states.ts";
 import type { TaskChanges, TaskEntry, TaskRow, TaskStore } from "./store.ts";
@@ -30,14 +30,14 @@ export function createTaskLifecycle(deps: { readonly store: TaskStore; readonly 
     for (const event of events) unit.publish(taskChanged, { ...address, data: event });
   };
 
-  const move = async (unit: Unit, id: string, to: TaskStatus, changes: TaskChanges) => {
+  const move = async (unit: Unit, id: string, { to, ...changes }: TaskChanges & { readonly to: TaskStatus }) => {
     const row = await store.move(id, { to, changes, entries: isFinal(to) ? 2 : 1 }, unit.tx);
     if (row) await record(unit, row, isFinal(to) ? [stateEntry(row), resultEntry(row)] : [stateEntry(row)]);
     return row;
   };
 
   const end = async (id: string, to: "completed" | "failed", outcome: Pick<TaskChanges, "result" | "error">) => {
-    await transact((unit) => move(unit, id, to, { ...outcome, finishedAt: now() }));
+    await transact((unit) => move(unit, id, { to, ...outcome, finishedAt: now() }));
   };
 
   return {
@@ -45,7 +45,16 @@ export function createTaskLifecycle(deps: { readonly store: TaskStore; readonly 
     create: async <Input>(unit: Unit, request: TaskRequest<Input>): Promise<TaskRow> => {
       const { contract, input } = request;
       const row = await store.insert(
-        { id: newId("task"), queue: contract.queue, job: contract.name, ownerId: request.ownerId, status: "waiting", input, lastSeq: 1, createdAt: now() },
+        {
+          id: newId("task"),
+          queue: contract.queue,
+          job: contract.name,
+          ownerId: request.ownerId,
+          status: "waiting",
+          input,
+          lastSeq: 1,
+          createdAt: now(),
+        },
         unit.tx,
       );
       await record(unit, row, [stateEntry(row)]);
@@ -62,7 +71,7 @@ export function createTaskLifecycle(deps: { readonly store: TaskStore; readonly 
     /** Marks the task active. `final` when it has ended already (a second delivery), `missing` when there is no such task. */
     begin: (id: string, attempt: number): Promise<"begun" | "final" | "missing"> =>
       transact(async (unit) => {
-        const moved = await move(unit, id, "active", { attempts: attempt, startedAt: now() });
+        const moved = await move(unit, id, { to: "active", attempts: attempt, startedAt: now() });
         if (moved) return "begun";
         const row = await store.find(id, unit.tx);
         return row ? (isFinal(row.status) ? "final" : "missing") : "missing";
@@ -78,7 +87,12 @@ export function createTaskLifecycle(deps: { readonly store: TaskStore; readonly 
       transact(async (unit) => {
         const row = await store.advance(id, { changes: {}, entries: lines.length }, unit.tx);
         const at = now().toISOString();
-        if (row) await record(unit, row, lines.map(({ level, message }) => ({ type: "log", data: { level, message, at } })));
+        if (row)
+          await record(
+            unit,
+            row,
+            lines.map(({ level, message }) => ({ type: "log", data: { level, message, at } })),
+          );
       }),
 
     complete: (id: string, result: unknown) => end(id, "completed", { result }),
@@ -87,7 +101,7 @@ export function createTaskLifecycle(deps: { readonly store: TaskStore; readonly 
     /** Back to waiting, for another attempt. */
     putBack: (id: string, error?: TaskError): Promise<void> =>
       transact(async (unit) => {
-        await move(unit, id, "waiting", error ? { error } : {});
+        await move(unit, id, { to: "waiting", ...(error ? { error } : {}) });
       }),
   };
 }

@@ -36,7 +36,10 @@ export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards:
         path: "/v1/tasks/{id}",
         summary: "One task",
         request: { params },
-        responses: { 200: jsonAnswer("The task", z.object({ task })), ...problemAnswers("validation_failed", "unauthenticated", "not_found") },
+        responses: {
+          200: jsonAnswer("The task", z.object({ task })),
+          ...problemAnswers("validation_failed", "unauthenticated", "not_found"),
+        },
       }),
       async (c) => c.json({ task: await tasks.get(actorOf(c), c.req.valid("param").id) }, 200),
     )
@@ -46,7 +49,8 @@ export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards:
         method: "get",
         path: "/v1/tasks/{id}/stream",
         summary: "What happens to a task, as server-sent events, ending with `result`",
-        description: "Events: state, progress, log, result. Resume with Last-Event-ID. Answers 204 when the result was already seen, which tells an EventSource to stop.",
+        description:
+          "Events: state, progress, log, result. Resume with Last-Event-ID. Answers 204 when the result was already seen, which tells an EventSource to stop.",
         request: { params },
         responses: {
           200: { description: "The stream", content: { "text/event-stream": { schema: z.string() } } },
@@ -65,7 +69,8 @@ export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards:
 /** `Last-Event-ID` (WHATWG HTML §9.2.4) as the number of a history entry; 0 without one. */
 function lastEventId(c: AppContext): number {
   const given = c.req.header("last-event-id") ?? "0";
-  if (!/^\d{1,9}$/.test(given)) throw new Problem("invalid_cursor", { detail: `Last-Event-ID "${given.slice(0, 40)}" is not the id of an event of this stream.` });
+  if (!/^\d{1,9}$/.test(given))
+    throw new Problem("invalid_cursor", { detail: `Last-Event-ID "${given.slice(0, 40)}" is not the id of an event of this stream.` });
   return Number(given);
 }
 

@@ -1,8 +1,8 @@
-import type { z } from "@hono/zod-openapi";
-import { Problem } from "../../platform/errors.ts";
+import type { z } from "zod";
 import type { Actor } from "../../platform/actor.ts";
+import { Problem } from "../../platform/errors.ts";
 import type { TaskEvent } from "./events.ts";
-import type { task as taskSchema, taskQuery } from "./schema.ts";
+import type { taskQuery, task as taskSchema } from "./schema.ts";
 import { isFinal } from "./states.ts";
 import type { TaskRow, TaskStore } from "./store.ts";
 import type { WatchTask } from "./watch.ts";
@@ -14,7 +14,8 @@ export type TaskService = ReturnType<typeof createTaskService>;
 export function createTaskService(deps: { readonly store: TaskStore; readonly watch: WatchTask }) {
   const visible = async (actor: Actor, id: string): Promise<TaskRow> => {
     const row = await deps.store.find(id);
-    if (!row || !(actor.role === "admin" || row.ownerId === actor.userId)) throw new Problem("not_found", { detail: `There is no task ${id}.` });
+    if (!row || !(actor.role === "admin" || row.ownerId === actor.userId))
+      throw new Problem("not_found", { detail: `There is no task ${id}.` });
     return row;
   };
 
@@ -34,9 +35,14 @@ export function createTaskService(deps: { readonly store: TaskStore; readonly wa
     },
 
     /** The task's history after entry `afterSeq` and on, up to its result; undefined when that reader has seen it all. */
-    history: async (actor: Actor, id: string, afterSeq: number): Promise<((signal: AbortSignal) => AsyncIterable<TaskEvent>) | undefined> => {
+    history: async (
+      actor: Actor,
+      id: string,
+      afterSeq: number,
+    ): Promise<((signal: AbortSignal) => AsyncIterable<TaskEvent>) | undefined> => {
       const row = await visible(actor, id);
-      if (afterSeq > row.lastSeq) throw new Problem("invalid_cursor", { detail: `The task has ${row.lastSeq} events so far; ${afterSeq} is none of them.` });
+      if (afterSeq > row.lastSeq)
+        throw new Problem("invalid_cursor", { detail: `The task has ${row.lastSeq} events so far; ${afterSeq} is none of them.` });
       if (isFinal(row.status) && afterSeq === row.lastSeq) return undefined;
       return (signal) => deps.watch(id, afterSeq, signal);
     },
