@@ -1,3 +1,4 @@
+import { withDeadline } from "../app/platform/deadline.ts";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Sql } from "postgres";
 
@@ -30,6 +31,9 @@ export function openDatabase(options: DatabaseOptions): DatabaseClient {
     connect_timeout: 5,
     idle_timeout: 0,
     max_lifetime: null,
+    // We pass no arrays, and asking for their types on each new connection rejects where nobody listens when it is cut.
+    fetch_types: false,
+    backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 1),
     onnotice: () => undefined,
     connection: { application_name: options.applicationName },
   });
@@ -37,9 +41,7 @@ export function openDatabase(options: DatabaseOptions): DatabaseClient {
     sql,
     db: drizzle(sql),
     ping: async () => {
-      const late = Promise.withResolvers<never>();
-      const timer = setTimeout(() => late.reject(new Error(`PostgreSQL did not answer within ${pingTimeoutMs} ms`)), pingTimeoutMs);
-      await Promise.race([sql`select 1`, late.promise]).finally(() => clearTimeout(timer));
+      await withDeadline("PostgreSQL", pingTimeoutMs, sql`select 1`);
     },
     close: () => sql.end({ timeout: 5 }),
   };

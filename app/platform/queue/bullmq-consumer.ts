@@ -2,7 +2,7 @@ import { DelayedError, type Job, UnrecoverableError } from "bullmq";
 import type { Logger } from "../logger.ts";
 import type { BullBackend, BullPayload } from "./bullmq.ts";
 import type { QueueName } from "./catalogue.ts";
-import type { Delivery, Process, QueueConsumer } from "./port.ts";
+import type { Delivery, DeliveryEnd, Process, QueueConsumer } from "./port.ts";
 
 /** A dead worker's job is taken over after at most lock + interval. */
 const lockDurationMs = 10_000;
