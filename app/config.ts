@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { LogLevel } from "./platform/logger.ts";
 import type { RedisTarget } from "./platform/redis.ts";
 
-export const roles = ["api", "queue", "bus", "sandbox"] as const;
-export type Role = (typeof roles)[number];
+const roles = ["api", "queue", "bus", "sandbox"] as const;
 
 /** A string that never shows: `doctor` and logs print `[redacted]`. */
 const secretKeys = ["DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "KEELSON_KEK", "KEELSON_ADMIN_PASSWORD"] as const;
@@ -55,6 +54,7 @@ const environment = z.object({
   KEELSON_BODY_BYTES_MAX: wholeNumber(1_024, 100_000_000).default(1_048_576),
   KEELSON_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(60_000),
   KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
+  KEELSON_EVENT_RETENTION_HOURS: wholeNumber(1, 8_760).default(24),
   KEELSON_TRUST_PROXY: z.stringbool().default(false),
   KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
   KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),

@@ -1,6 +1,6 @@
-import { withDeadline } from "../app/platform/deadline.ts";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres, { type Sql } from "postgres";
+import { withDeadline } from "../app/platform/deadline.ts";
 
 export type Db = PostgresJsDatabase;
 export type Tx = Parameters<Parameters<Db["transaction"]>[0]>[0];

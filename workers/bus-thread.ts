@@ -1,4 +1,7 @@
 import { connectionBudget } from "../app/platform/connection-budget.ts";
+import { startHousekeeping } from "../app/platform/housekeeping.ts";
+import { purgeIdempotencyKeys } from "../app/platform/idempotency/store.ts";
+import { systemNow } from "../app/platform/clock.ts";
 import { startRelay } from "../app/platform/outbox-relay.ts";
 import { openBus, openQueues } from "../app/platform/substrate.ts";
 import { openDatabase } from "../db/client.ts";
@@ -30,6 +33,16 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
     (it) => it.stop(),
   );
   await tail.started;
+  opening.adopt(
+    startHousekeeping({
+      log,
+      chores: [
+        { name: "trim the event log", run: () => bus.trim({ ageMaxMs: data.config.KEELSON_EVENT_RETENTION_HOURS * 3_600_000 }) },
+        { name: "forget idempotency keys", run: () => purgeIdempotencyKeys(database.db, systemNow) },
+      ],
+    }),
+    (it) => it.stop(),
+  );
   const relay = opening.adopt(startRelay({ db: database.db, bus, queues, log }), (it) => it.stop());
 
   const open = opening.move();

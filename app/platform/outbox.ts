@@ -40,6 +40,6 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
   };
 }
 
-export function toBusEvent<Data>(contract: EventContract<string, Data>, event: EventInit<Data>, now: Now): BusEvent {
+function toBusEvent<Data>(contract: EventContract<string, Data>, event: EventInit<Data>, now: Now): BusEvent {
   return { id: newId("event"), type: contract.type, time: now().toISOString(), ...event };
 }

@@ -15,7 +15,11 @@ const refused: readonly (Example & { readonly says: string })[] = [
   { file: "app/services/auth/routes.ts", line: 'import { eq } from "drizzle-orm";', says: "add a function to the store" },
   { file: "app/services/auth/routes.ts", line: 'import { Queue } from "bullmq";', says: "define a job in jobs.ts" },
   { file: "app/services/auth/routes.ts", line: 'import { Redis } from "ioredis";', says: "Redis is used behind the ports" },
-  { file: "app/services/auth/routes.ts", line: 'import { openDatabase } from "../../../db/client.ts";', says: "Routes do not see the database" },
+  {
+    file: "app/services/auth/routes.ts",
+    line: 'import { openDatabase } from "../../../db/client.ts";',
+    says: "Routes do not see the database",
+  },
   { file: "app/services/auth/routes.ts", line: 'import { createAuthStore } from "./store.ts";', says: "Routes do not see the store" },
   { file: "app/services/auth/service.ts", line: 'import { Hono } from "hono";', says: "Services know nothing of HTTP" },
   { file: "app/services/auth/service.ts", line: 'import type { Context } from "hono";', says: "Services know nothing of HTTP" },
@@ -23,19 +27,39 @@ const refused: readonly (Example & { readonly says: string })[] = [
   { file: "app/services/auth/service.ts", line: 'import { eq } from "drizzle-orm";', says: "add a function to the store" },
   { file: "app/services/auth/service.ts", line: 'import { Queue } from "bullmq";', says: "define a job in jobs.ts" },
   { file: "app/services/auth/service.ts", line: 'import { createX } from "../tasks/service.ts";', says: "handed to it in app/boot.ts" },
-  { file: "app/services/auth/service/login.ts", line: 'import { createMiddleware } from "hono/factory";', says: "Services know nothing of HTTP" },
-  { file: "app/services/auth/service/login.ts", line: 'import { createX } from "../../tasks/service.ts";', says: "handed to it in app/boot.ts" },
+  {
+    file: "app/services/auth/service/login.ts",
+    line: 'import { createMiddleware } from "hono/factory";',
+    says: "Services know nothing of HTTP",
+  },
+  {
+    file: "app/services/auth/service/login.ts",
+    line: 'import { createX } from "../../tasks/service.ts";',
+    says: "handed to it in app/boot.ts",
+  },
   { file: "app/http/guards.ts", line: 'import { sql } from "drizzle-orm";', says: "add a function to the store" },
   { file: "app/boot.ts", line: 'import { sql } from "drizzle-orm/postgres-js";', says: "add a function to the store" },
   { file: "workers/queue-thread.ts", line: 'import { sql } from "drizzle-orm";', says: "add a function to the store" },
-  { file: "app/services/auth/service.ts", line: 'import { createH } from "./handlers.ts";', says: "Job handlers run in a queue thread only" },
+  {
+    file: "app/services/auth/service.ts",
+    line: 'import { createH } from "./handlers.ts";',
+    says: "Job handlers run in a queue thread only",
+  },
   { file: "app/boot.ts", line: 'import { createH } from "./services/auth/handlers.ts";', says: "Job handlers run in a queue thread only" },
   { file: "sandbox/engine.ts", line: 'import { createLogger } from "../app/platform/logger.ts";', says: "sandbox/ is a leaf" },
   { file: "sandbox/engine.ts", line: 'import { openChannel } from "../workers/channel.ts";', says: "sandbox/ is a leaf" },
   { file: "sandbox/engine.ts", line: 'import type { Db } from "../db/client.ts";', says: "sandbox/ is a leaf" },
-  { file: "db/client.ts", line: 'import { createLogger } from "../app/platform/logger.ts";', says: "db/ knows nothing of the program above it" },
+  {
+    file: "db/client.ts",
+    line: 'import { createLogger } from "../app/platform/logger.ts";',
+    says: "db/ knows nothing of the program above it",
+  },
   { file: "app/services/auth/jobs.ts", line: 'import { createAuthStore } from "./store.ts";', says: "hold contracts, which are data" },
-  { file: "app/services/auth/events.ts", line: 'import { createX } from "../../platform/outbox.ts";', says: "hold contracts, which are data" },
+  {
+    file: "app/services/auth/events.ts",
+    line: 'import { createX } from "../../platform/outbox.ts";',
+    says: "hold contracts, which are data",
+  },
   { file: "app/services/auth/jobs.ts", line: "export function work() {}", says: "what a job does belongs in handlers.ts" },
   { file: "app/services/auth/events.ts", line: "export const work = () => 1;", says: "what a job does belongs in handlers.ts" },
   { file: "workers/supervisor.ts", line: 'new Worker("./thread.ts", {});', says: "use spawnThread()" },
@@ -102,7 +126,9 @@ async function lint(folder: string): Promise<Map<string, string>> {
     stderr: "inherit",
   });
   const answers = new Map<string, string>();
-  for (const { groups } of (await biome.stdout.text()).matchAll(/^::error title=(?<rule>[^,]*),file=(?<file>[^,]*),line=(?<line>\d+),[^:]*::(?<message>.*)$/gm)) {
+  for (const { groups } of (await biome.stdout.text()).matchAll(
+    /^::error title=(?<rule>[^,]*),file=(?<file>[^,]*),line=(?<line>\d+),[^:]*::(?<message>.*)$/gm,
+  )) {
     const address = `${groups?.file?.replace(`${folder}/`, "")}:${groups?.line}`;
     answers.set(address, `${answers.get(address) ?? ""}${groups?.rule}: ${groups?.message}\n`);
   }

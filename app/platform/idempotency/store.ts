@@ -71,13 +71,13 @@ export function createIdempotencyRecords(deps: { readonly db: Db; readonly seal:
     release: async (address: KeyAddress): Promise<void> => {
       await db.delete(idempotencyKeys).where(at(address));
     },
-
-    /** Forgets keys past their time; returns how many. */
-    purge: async (): Promise<number> => {
-      const gone = await db.delete(idempotencyKeys).where(lt(idempotencyKeys.expiresAt, now())).returning({ key: idempotencyKeys.key });
-      return gone.length;
-    },
   };
+}
+
+/** Forgets keys past their time; returns how many. */
+export async function purgeIdempotencyKeys(db: Db, now: Now): Promise<number> {
+  const gone = await db.delete(idempotencyKeys).where(lt(idempotencyKeys.expiresAt, now())).returning({ key: idempotencyKeys.key });
+  return gone.length;
 }
 
 /** The column only ever holds the status of an answer we gave with a body. */

@@ -37,7 +37,7 @@ export const session = z
   })
   .openapi("Session");
 
-export const tokens = z.object({
+const tokens = z.object({
   accessToken: z.string(),
   refreshToken: z.string(),
   tokenType: z.literal("Bearer"),

@@ -26,11 +26,12 @@ export interface AuthDeps {
 type Signup = z.infer<typeof signupRequest>;
 
 export function createAuthService({ store, transact, sessions, passwords, signup, now }: AuthDeps) {
-  const createUser = async (unit: Unit, input: Omit<Signup, "password">, as: { readonly passwordHash: string; readonly role: "user" | "admin" }) => {
-    const user = await store.insertUser(
-      { id: newId("user"), email: input.email, name: input.name, ...as, createdAt: now() },
-      unit.tx,
-    );
+  const createUser = async (
+    unit: Unit,
+    input: Omit<Signup, "password">,
+    as: { readonly passwordHash: string; readonly role: "user" | "admin" },
+  ) => {
+    const user = await store.insertUser({ id: newId("user"), email: input.email, name: input.name, ...as, createdAt: now() }, unit.tx);
     if (!user) throw new Problem("email_taken", { detail: "Log in, or sign up with another address." });
     unit.publish(userSignedUp, { subject: user.id, audience: user.id, data: { role: as.role } });
     return user;
@@ -40,7 +41,9 @@ export function createAuthService({ store, transact, sessions, passwords, signup
     signup: async (input: Signup, origin: RequestOrigin) => {
       if (signup !== "open") throw new Problem("signup_closed");
       const passwordHash = await passwords.hash(input.password);
-      return toSignedIn(await transact(async (unit) => sessions.open(unit, await createUser(unit, input, { passwordHash, role: "user" }), origin)));
+      return toSignedIn(
+        await transact(async (unit) => sessions.open(unit, await createUser(unit, input, { passwordHash, role: "user" }), origin)),
+      );
     },
 
     /** The first administrator, for whoever holds the link that only the operator has seen. */

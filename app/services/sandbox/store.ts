@@ -33,7 +33,11 @@ export function createExecutionStore(db: Db) {
         .limit(filter.limit),
 
     /** Writes the outcome unless one is there already: of two runs of one execution the first to finish counts. */
-    finish: async (id: string, end: { readonly outcome: ExecutionOutcome; readonly finishedAt: Date }, on: Queryable): Promise<ExecutionRow | undefined> => {
+    finish: async (
+      id: string,
+      end: { readonly outcome: ExecutionOutcome; readonly finishedAt: Date },
+      on: Queryable,
+    ): Promise<ExecutionRow | undefined> => {
       const [row] = await on
         .update(executions)
         .set({ ...outcomeColumns(end.outcome), finishedAt: end.finishedAt })
