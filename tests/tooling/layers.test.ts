@@ -51,8 +51,8 @@ const refused: readonly (Example & { readonly says: string })[] = [
   { file: "sandbox/engine.ts", line: 'import type { Db } from "../db/client.ts";', says: "sandbox/ is a leaf" },
   {
     file: "db/client.ts",
-    line: 'import { createLogger } from "../app/platform/logger.ts";',
-    says: "db/ knows nothing of the program above it",
+    line: 'import { createX } from "../app/services/auth/service.ts";',
+    says: "db/ knows nothing of the services above it",
   },
   { file: "app/services/auth/jobs.ts", line: 'import { createAuthStore } from "./store.ts";', says: "hold contracts, which are data" },
   {
