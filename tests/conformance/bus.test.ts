@@ -8,7 +8,7 @@ import { randomToken } from "../../app/platform/ids.ts";
 import { testLogger, testPostgres, testRedis } from "../services.ts";
 import { until } from "../until.ts";
 import { type Copy, collector, describeBus, group, idsOf, makeEvent, makeEvents, type Store } from "./bus.ts";
-import { openTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
+import { openTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 
 const log = testLogger("bus");
 const redisUrl = await testRedis();
@@ -46,8 +46,8 @@ async function openRedisStore(): Promise<Store> {
   const stack = new AsyncDisposableStack();
   return {
     openCopy: async () => {
-      const proxy = await proxyTo(redisUrl ?? "");
-      const bus = createRedisBus({ target: { kind: "single", url: throughProxy(redisUrl ?? "", proxy) }, prefix, log });
+      const proxy = await openTcpProxy(redisUrl ?? "");
+      const bus = createRedisBus({ target: { kind: "single", url: proxy.url }, prefix, log });
       return addCopy(stack, { bus, proxy });
     },
     close: () => stack.disposeAsync(),
@@ -59,8 +59,8 @@ async function openPostgresStore(): Promise<Store> {
   const stack = new AsyncDisposableStack();
   return {
     openCopy: async () => {
-      const proxy = await proxyTo(url);
-      const sql = postgres(throughProxy(url, proxy), { max: 4, fetch_types: false, onnotice: () => undefined });
+      const proxy = await openTcpProxy(url);
+      const sql = postgres(proxy.url, { max: 4, fetch_types: false, onnotice: () => undefined });
       stack.defer(() => sql.end({ timeout: 0 }));
       return addCopy(stack, { bus: createPostgresBus({ sql, log }), proxy });
     },
@@ -74,23 +74,12 @@ function addCopy(stack: AsyncDisposableStack, { bus, proxy }: { readonly bus: Co
   return { bus, cut: proxy.cut, lose: proxy.refuse };
 }
 
-function proxyTo(url: string): Promise<TcpProxy> {
-  const { hostname, port } = new URL(url);
-  return openTcpProxy({ host: hostname, port: Number(port) });
-}
-
-function throughProxy(url: string, proxy: TcpProxy): string {
-  const through = new URL(url);
-  through.host = `127.0.0.1:${proxy.port}`;
-  return through.href;
-}
-
 function describeRedisFaults(url: string): void {
   describe("Redis faults", () => {
     test("a read stuck on a silent socket is noticed, and tail and group go on", async () => {
       const prefix = `test:${randomToken(6)}:`;
-      const proxy = await proxyTo(url);
-      const reading = closers.adopt(createRedisBus({ target: { kind: "single", url: throughProxy(url, proxy) }, prefix, log }), (bus) => bus.close());
+      const proxy = await openTcpProxy(url);
+      const reading = closers.adopt(createRedisBus({ target: { kind: "single", url: proxy.url }, prefix, log }), (bus) => bus.close());
       const writing = closers.adopt(createRedisBus({ target: { kind: "single", url }, prefix, log }), (bus) => bus.close());
       const [tailed, handled] = [collector(), collector()];
       await reading.tail(beginning, tailed.take).started;

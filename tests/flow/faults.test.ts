@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readStream, request, signUp } from "../client.ts";
-import { startProxy } from "../cuttable-proxy.ts";
+import { openTcpProxy } from "../tcp-proxy.ts";
 import { startTestCopy, substrates } from "../copy.ts";
 import { testPostgres, testRedis } from "../services.ts";
 import { until } from "../until.ts";
@@ -66,11 +66,11 @@ describe("a dependency goes away and comes back", () => {
   const dependencies = available.map((substrate) => (substrate === "redis" ? "redis" : "database"));
   test.each(dependencies)("%s: 503 with Retry-After, /readyz names it, and all recovers by itself", async (dependency) => {
     const onRedis = dependency === "redis";
-    await using proxy = await startProxy(onRedis ? ((await testRedis()) ?? "") : await testPostgres());
+    await using proxy = await openTcpProxy(onRedis ? ((await testRedis()) ?? "") : await testPostgres());
     await using running = await startTestCopy(onRedis ? "redis" : "postgres", onRedis ? { REDIS_URL: proxy.url } : { DATABASE_URL: proxy.url });
     const { url } = running;
     const { token } = await signUp(url);
-    await proxy.cut();
+    await proxy.refuse();
 
     const ready = await until("it says so", async () => {
       const answer = await request(url, "/readyz");
@@ -83,7 +83,7 @@ describe("a dependency goes away and comes back", () => {
     expect(refused.headers.get("content-type")).toBe("application/problem+json");
     expect((await request(url, "/healthz")).status).toBe(200);
 
-    await proxy.mend();
+    await proxy.accept();
     await until("ready again", async () => (await request(url, "/readyz")).status === 200, 20_000);
     await until("requests work", async () => (await request(url, "/v1/me", { token })).status === 200);
     const task = await submit(url, token, "1 + 1");

@@ -1,20 +1,24 @@
 import { connect, createServer, type Socket } from "node:net";
 
 /** Stands between a client and a real server, and fails as networks do. */
-export interface TcpProxy {
-  readonly port: number;
+export interface TcpProxy extends AsyncDisposable {
+  /** The target's URL with the proxy's address in it. */
+  readonly url: string;
   /** Closes what is open; new connections are let through. */
   cut(): void;
   /** What is open stays open, but nothing passes any more, for good; new connections are let through. */
   freeze(): void;
   /** Closes what is open and refuses what comes. */
   refuse(): Promise<void>;
+  /** Takes connections again, on the same port. */
+  accept(): Promise<void>;
 }
 
-export async function openTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
+  const target = new URL(targetUrl);
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((client) => {
-    const upstream = connect(target.port, target.host);
+    const upstream = connect(Number(target.port), target.hostname);
     const pair = [client, upstream] as const;
     pairs.add(pair);
     for (const socket of pair) {
@@ -24,23 +28,26 @@ export async function openTcpProxy(target: { readonly host: string; readonly por
     client.on("data", (chunk) => upstream.write(chunk));
     upstream.on("data", (chunk) => client.write(chunk));
   });
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : 0);
-    });
-  });
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await listen(0);
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("the proxy has no port");
+  const url = new URL(targetUrl);
+  url.host = `127.0.0.1:${address.port}`;
+  const refuse = async () => {
+    pairs.forEach(closePair);
+    await new Promise((resolve) => server.close(resolve));
+  };
 
   return {
-    port,
+    url: url.href,
     cut: () => pairs.forEach(closePair),
     freeze: () => {
       for (const pair of pairs) for (const socket of pair) socket.removeAllListeners("data").pause();
     },
-    refuse: async () => {
-      pairs.forEach(closePair);
-      await new Promise((resolve) => server.close(resolve));
-    },
+    refuse,
+    accept: () => listen(address.port),
+    [Symbol.asyncDispose]: refuse,
   };
 
   function closePair(pair: readonly [Socket, Socket]): void {
