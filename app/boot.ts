@@ -32,7 +32,7 @@ import { createExecutionStore } from "./services/sandbox/store.ts";
 import { createTaskLifecycle } from "./services/tasks/lifecycle.ts";
 import { createTaskService } from "./services/tasks/service.ts";
 import { createTaskStore } from "./services/tasks/store.ts";
-import { createTaskWatch } from "./services/tasks/watch.ts";
+import { createTaskWatch, taskEnd } from "./services/tasks/watch.ts";
 
 /** A copy of Keelson that runs. */
 export interface Copy {
@@ -105,14 +105,16 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
 
   const taskStore = createTaskStore(database.db);
   const lifecycle = createTaskLifecycle({ store: taskStore, transact, now });
-  const tasks = createTaskService({ store: taskStore, watch: createTaskWatch({ store: taskStore, feed: threads.feed }) });
+  const watch = createTaskWatch({ store: taskStore, feed: threads.feed });
+  const tasks = createTaskService({ store: taskStore, watch });
 
   const execute = createSandboxClient(threads.sandboxChannel);
   const sandbox = createSandboxService({
     store: createExecutionStore(database.db),
     transact,
     createTask: lifecycle.create,
-    execute: (request) => execute(request).catch(sandboxProblem),
+    execute: threads.sandbox && ((request) => execute(request).catch(sandboxProblem)),
+    taskEnd: (id, signal) => taskEnd(watch, id, signal),
     now,
   });
 

@@ -39,8 +39,9 @@ export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly
       }),
       async (c) => {
         const input = c.req.valid("json");
-        if (input.wait) return c.json({ execution: await sandbox.run(actorOf(c), input) }, 200);
-        return c.json(await sandbox.submit(actorOf(c), input, c.var.requestId), 202);
+        const verb = input.wait ? sandbox.run : sandbox.submit;
+        const answer = await verb(actorOf(c), input, c.var.requestId);
+        return "taskId" in answer ? c.json(answer, 202) : c.json(answer, 200);
       },
     )
     .openapi(

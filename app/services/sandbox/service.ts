@@ -18,39 +18,56 @@ export interface SandboxDeps {
   readonly store: ExecutionStore;
   readonly transact: Transact;
   readonly createTask: TaskLifecycle["create"];
-  /** Runs a program in a cell; rejects when no cell can be had. */
-  readonly execute: (request: ExecutionRequest) => Promise<ExecutionOutcome>;
+  /** Runs a program in a cell of this copy and rejects when none can be had; undefined on a copy without the sandbox role. */
+  readonly execute: ((request: ExecutionRequest) => Promise<ExecutionOutcome>) | undefined;
+  /** Resolves when the task has ended, or when `signal` aborts. */
+  readonly taskEnd: (taskId: string, signal: AbortSignal) => Promise<void>;
   readonly now: Now;
 }
 
+/** How long a request waits beyond the program's own limit for a program that another copy runs. */
+const remotePatienceMs = 10_000;
+
+type Accepted = { readonly execution: ExecutionView; readonly taskId: string };
+
 /** What a client may do with the sandbox. Somebody else's execution does not exist for it; administrators see all. */
-export function createSandboxService({ store, transact, createTask, execute, now }: SandboxDeps) {
-  return {
-    /** Runs the program now and answers with its result. */
-    run: async (actor: Actor, input: ExecutionInput): Promise<ExecutionView> => {
-      const row = newRow(actor, input, now());
-      const outcome = await execute(toRequest(row));
-      const finishedAt = now();
-      const stored = await transact(async (unit) => {
-        const inserted = await store.insert({ ...row, ...outcomeColumns(outcome), finishedAt }, unit.tx);
-        unit.publish(executionFinished, {
-          subject: row.id,
-          audience: actor.userId,
-          data: { status: outcome.status, wallMs: outcome.receipt.wallMs },
-        });
-        return inserted;
+export function createSandboxService({ store, transact, createTask, execute, taskEnd, now }: SandboxDeps) {
+  const runHere = async (actor: Actor, input: ExecutionInput, run: NonNullable<typeof execute>): Promise<ExecutionView> => {
+    const row = newRow(actor, input, now());
+    const outcome = await run(toRequest(row));
+    const finishedAt = now();
+    const stored = await transact(async (unit) => {
+      const inserted = await store.insert({ ...row, ...outcomeColumns(outcome), finishedAt }, unit.tx);
+      unit.publish(executionFinished, {
+        subject: row.id,
+        audience: actor.userId,
+        data: { status: outcome.status, wallMs: outcome.receipt.wallMs },
       });
-      return toView(stored);
+      return inserted;
+    });
+    return toView(stored);
+  };
+
+  const submit = (actor: Actor, input: ExecutionInput, requestId: string): Promise<Accepted> =>
+    transact(async (unit) => {
+      const row = newRow(actor, input, now());
+      const task = await createTask(unit, { contract: executeJob, input: { executionId: row.id }, ownerId: actor.userId, requestId });
+      const stored = await store.insert({ ...row, taskId: task.id }, unit.tx);
+      return { execution: toView(stored), taskId: task.id };
+    });
+
+  return {
+    /** Runs the program and answers with its result; without cells of its own this copy waits for another, and when that takes long answers with the task. */
+    run: async (actor: Actor, input: ExecutionInput, requestId: string): Promise<{ readonly execution: ExecutionView } | Accepted> => {
+      if (execute) return { execution: await runHere(actor, input, execute) };
+      const accepted = await submit(actor, input, requestId);
+      await taskEnd(accepted.taskId, AbortSignal.timeout(input.timeoutMs + remotePatienceMs));
+      const row = await store.find(accepted.execution.id);
+      return row?.finishedAt ? { execution: toView(row) } : accepted;
     },
 
     /** Stores the program and asks for it to be run as a task; both or neither. */
-    submit: async (actor: Actor, input: ExecutionInput, requestId: string): Promise<{ execution: ExecutionView; taskId: string }> =>
-      transact(async (unit) => {
-        const row = newRow(actor, input, now());
-        const task = await createTask(unit, { contract: executeJob, input: { executionId: row.id }, ownerId: actor.userId, requestId });
-        const stored = await store.insert({ ...row, taskId: task.id }, unit.tx);
-        return { execution: toView(stored), taskId: task.id };
-      }),
+    submit,
 
     get: async (actor: Actor, id: string): Promise<ExecutionView> => {
       const row = await store.find(id);

@@ -37,6 +37,11 @@ export function createTaskWatch(deps: { readonly store: Pick<TaskStore, "eventsA
   };
 }
 
+/** Resolves when the task has ended, or when `signal` aborts. */
+export async function taskEnd(watch: WatchTask, id: string, signal: AbortSignal): Promise<void> {
+  for await (const _event of watch(id, 0, signal));
+}
+
 async function withTimeout(promise: Promise<void>, timeoutMs: number): Promise<void> {
   const late = Promise.withResolvers<void>();
   const timer = setTimeout(late.resolve, timeoutMs);
