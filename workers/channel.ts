@@ -103,7 +103,11 @@ export function openChannel<Mine extends Methods, Theirs extends Methods>(port: 
         timeoutMs,
       );
       pending.set(id, { resolve, reject, timer });
-      post({ kind: "request", id, method, input });
+      try {
+        post({ kind: "request", id, method, input });
+      } catch (cause) {
+        settle(id, (waiting) => waiting.reject(new ChannelError(`the input of ${method} can't be sent`, { cause })));
+      }
       return typed(promise);
     },
     tell: (method, input, transfer) => {

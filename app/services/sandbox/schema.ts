@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { isWithinDepth } from "../../platform/json.ts";
 import { executionStatuses } from "../../../db/schema/sandbox.ts";
 
 export interface SandboxBounds {
@@ -7,6 +8,8 @@ export interface SandboxBounds {
   readonly codeBytesMax: number;
 }
 
+/** Copying values between threads recurses, and so does reading them in the guest. */
+const inputDepthMax = 200;
 const memoryBytesDefault = 16 * 1024 * 1024;
 const timeoutMsDefault = 500;
 const noNul = { check: (text: string) => !text.includes("\0"), error: "must not contain the NUL character" };
@@ -24,6 +27,7 @@ export function executionRequest(bounds: SandboxBounds) {
       input: z
         .unknown()
         .default(null)
+        .refine((input) => isWithinDepth(input, inputDepthMax), { error: `nested more than ${inputDepthMax} levels deep` })
         .openapi({ description: "any JSON; null when left out", example: { numbers: [1, 2, 3] } }),
       timeoutMs: z.number().int().min(1).max(bounds.timeoutMsMax).default(timeoutMsDefault),
       memoryBytes: z.number().int().min(1_048_576).max(bounds.memoryBytesMax).default(memoryBytesDefault),
