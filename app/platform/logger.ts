@@ -11,8 +11,18 @@ export function createLogger(options: { readonly level: LogLevel; readonly part:
     base: { part: options.part },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: serializeError },
     redact: ["*.password", "*.token", "*.accessToken", "*.refreshToken", "authorization", "*.authorization"],
   };
   if (process.stdout.isTTY) return pino(settings, pretty({ sync: true, ignore: "pid,hostname", colorize: true }));
   return pino(settings, pino.destination({ fd: 1, sync: true }));
+}
+
+/** Like pino's own, with the cause nested; a failed query shows its text and never its parameters, which are users' data. */
+function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack, cause } = error;
+  const nested = cause === undefined ? {} : { cause: serializeError(cause) };
+  if ("query" in error && "params" in error) return { type: name, message: "query failed", query: error.query, ...nested };
+  return { type: name, message, stack, ...("code" in error ? { code: error.code } : {}), ...nested };
 }
