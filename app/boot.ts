@@ -1,7 +1,7 @@
 import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
 import { createSandboxClient, isSandboxAway } from "../workers/sandbox-client.ts";
-import { startThreads } from "../workers/threads.ts";
+import { startThreads } from "../workers/start-threads.ts";
 import { type Config, sandboxBounds } from "./config.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
 import { createGuards } from "./http/guards.ts";
@@ -140,9 +140,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const { KEELSON_ADMIN_EMAIL: email, KEELSON_ADMIN_PASSWORD: password } = config;
   if (email && password) await auth.ensureAdmin(email, password);
   const setupToken = await firstSetupToken(authStore);
-  const http = config.KEELSON_ROLES.includes("api")
-    ? listen(app, { host: config.HOST, port: config.PORT, bodyBytesMax: config.KEELSON_BODY_BYTES_MAX })
-    : undefined;
+  const http = config.KEELSON_ROLES.includes("api") ? listen(app, { host: config.HOST, port: config.PORT }) : undefined;
 
   const drain = async () => {
     const graceOver = AbortSignal.timeout(config.KEELSON_SHUTDOWN_GRACE_MS);

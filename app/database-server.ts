@@ -1,7 +1,7 @@
 import type { Config } from "./config.ts";
 import { connectionBudget } from "./platform/connection-budget.ts";
 import type { DataFolder } from "./platform/data-folder.ts";
-import { runningServerUrl } from "./platform/embedded-postgres/running.ts";
+import { runningServerUrl } from "./platform/embedded-postgres/running-server.ts";
 import { startEmbeddedPostgres } from "./platform/embedded-postgres/start.ts";
 import type { Logger } from "./platform/logger.ts";
 

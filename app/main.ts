@@ -6,8 +6,11 @@
  *   keelson doctor        print the effective configuration and check every dependency
  *   keelson openapi       print the OpenAPI document
  *   keelson admin-link    print a new link that creates the first administrator
+ *   keelson --version     print the version
  *   keelson sandbox-cell  (internal) one sandbox cell, started by the sandbox thread
  */
+import packageJson from "../package.json" with { type: "json" };
+
 const usage = "usage: keelson [serve | migrate | doctor | openapi | admin-link] [--roles api,queue,bus,sandbox]";
 
 /** Each command is loaded when it is asked for: a cell must be ready within milliseconds. */
@@ -31,6 +34,8 @@ if (command === "sandbox-cell") {
   await runCell();
 } else if (command === "--help" || command === "help") {
   console.log(usage);
+} else if (command === "--version" || command === "version") {
+  console.log(packageJson.version);
 } else {
   const load = commands[command];
   if (!load) {

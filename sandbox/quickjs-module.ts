@@ -55,4 +55,6 @@ function withoutPrinting(): NonNullable<CustomizeVariantOptions["emscriptenModul
   return { print: ignore, printErr: ignore } as NonNullable<CustomizeVariantOptions["emscriptenModule"]>;
 }
 
-function ignore(): void {}
+function ignore(): void {
+  // The build prints what the host has no use for.
+}

@@ -16,7 +16,7 @@ const tool = (name: string, ...args: readonly string[]): readonly string[] => [
 ];
 
 const checks: readonly Check[] = [
-  { name: "format and lint", command: tool("biome", "ci", "--colors=off", "--max-diagnostics=100", ".") },
+  { name: "format and lint", command: tool("biome", "ci", "--colors=off", "--error-on-warnings", "--max-diagnostics=100", ".") },
   { name: "promises and switches", command: tool("oxlint", "--type-aware", "--deny-warnings") },
   { name: "types", command: tool("tsc", "--noEmit") },
   { name: "unused code", command: tool("knip", "--treat-config-hints-as-errors") },

@@ -30,7 +30,7 @@ export async function request(url: string, path: string, options: RequestOptions
   });
   const text = await answer.text();
   const isJson = answer.headers.get("content-type")?.includes("json") ?? false;
-  return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
+  return { status: answer.status, headers: answer.headers, body: isJson && text !== "" ? JSON.parse(text) : text };
 }
 
 export interface SignedInUser {

@@ -29,7 +29,9 @@ export async function startTestCopy(substrate: Substrate = "postgres", settings:
     DATABASE_URL: settings.DATABASE_URL ?? (await testPostgres()),
     ...(redis ? { REDIS_URL: redis } : {}),
     KEELSON_DATA_DIR: folder,
-    KEELSON_KEY_PREFIX: `test-${randomToken(6).toLowerCase().replaceAll(/[^a-z0-9]/g, "x")}`,
+    KEELSON_KEY_PREFIX: `test-${randomToken(6)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, "x")}`,
     KEELSON_SHUTDOWN_GRACE_MS: "5000",
     KEELSON_SANDBOX_CELLS: "2",
     ...settings,

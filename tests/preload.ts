@@ -1,6 +1,6 @@
+import { afterAll } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll } from "bun:test";
 
 const root = join(import.meta.dir, "..");
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freeLoopbackPort } from "../app/platform/embedded-postgres/port.ts";
+import { freeLoopbackPort } from "../app/platform/embedded-postgres/free-port.ts";
 import { until } from "./until.ts";
 
 /** Keelson as a process of its own, for what ends a process: signals, crashes, exit codes. */
@@ -21,10 +21,19 @@ export async function temporaryDataFolder(): Promise<AsyncDisposable & { readonl
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
+export interface HowToRun {
+  readonly args?: readonly string[];
+  /** Another program than this source tree: the one file that the build makes. */
+  readonly program?: string;
+  readonly cwd?: string;
+}
+
 /** Runs the program with `settings` and nothing else of our environment but PATH and HOME. */
-export async function runServer(settings: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<ServerProcess> {
+export async function runServer(settings: Readonly<Record<string, string>>, how: HowToRun = {}): Promise<ServerProcess> {
   const port = await freeLoopbackPort();
-  const child = Bun.spawn([process.execPath, main, ...args], {
+  const command = how.program === undefined ? [process.execPath, main] : [how.program];
+  const child = Bun.spawn([...command, ...(how.args ?? [])], {
+    ...(how.cwd === undefined ? {} : { cwd: how.cwd }),
     env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", PORT: String(port), ...settings },
     stdin: "ignore",
     stdout: "pipe",

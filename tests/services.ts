@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { openDataFolder } from "../app/platform/data-folder.ts";
+import { freeLoopbackPort } from "../app/platform/embedded-postgres/free-port.ts";
 import { createGuard } from "../app/platform/embedded-postgres/guard.ts";
-import { freeLoopbackPort } from "../app/platform/embedded-postgres/port.ts";
 import { startEmbeddedPostgres } from "../app/platform/embedded-postgres/start.ts";
 import { createLogger, type Logger } from "../app/platform/logger.ts";
 import { until } from "./until.ts";
@@ -139,7 +139,11 @@ async function installRedis(): Promise<string | undefined> {
   if (process.getuid?.() !== 0 || Bun.which("apt-get") === null) return undefined;
   console.warn("redis-server is missing: installing it with apt-get for the tests");
   for (const args of [["update"], ["install", "-y", "--no-install-recommends", "redis-server"]]) {
-    const apt = Bun.spawn(["apt-get", "-qq", ...args], { env: { ...Bun.env, DEBIAN_FRONTEND: "noninteractive" }, stdout: "ignore", stderr: "ignore" });
+    const apt = Bun.spawn(["apt-get", "-qq", ...args], {
+      env: { ...Bun.env, DEBIAN_FRONTEND: "noninteractive" },
+      stdout: "ignore",
+      stderr: "ignore",
+    });
     await apt.exited;
   }
   return findRedis();
@@ -147,7 +151,12 @@ async function installRedis(): Promise<string | undefined> {
 
 async function answersPing(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const handlers = { data: () => resolve(true), close: () => resolve(false), error: () => resolve(false), connectError: () => resolve(false) };
+  const handlers = {
+    data: () => resolve(true),
+    close: () => resolve(false),
+    error: () => resolve(false),
+    connectError: () => resolve(false),
+  };
   const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: handlers }).catch(() => undefined);
   if (socket === undefined) return false;
   socket.write("PING\r\n");
@@ -160,7 +169,8 @@ async function answersPing(port: number): Promise<boolean> {
 async function temporaryFolder(stack: AsyncDisposableStack): Promise<string> {
   for (const entry of await readdir(tmpdir())) {
     const owner = /^keelson-test-(\d+)-/.exec(entry)?.[1];
-    if (owner !== undefined && !isAlive(Number(owner))) await rm(join(tmpdir(), entry), { recursive: true, force: true }).catch(() => undefined);
+    if (owner !== undefined && !isAlive(Number(owner)))
+      await rm(join(tmpdir(), entry), { recursive: true, force: true }).catch(() => undefined);
   }
   const folder = await mkdtemp(join(tmpdir(), `keelson-test-${process.pid}-`));
   stack.defer(() => rm(folder, { recursive: true, force: true }));

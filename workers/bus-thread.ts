@@ -1,12 +1,12 @@
+import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { startHousekeeping } from "../app/platform/housekeeping.ts";
 import { purgeIdempotencyKeys } from "../app/platform/idempotency/store.ts";
-import { systemNow } from "../app/platform/clock.ts";
 import { startRelay } from "../app/platform/outbox-relay.ts";
 import { openBus, openQueues } from "../app/platform/substrate.ts";
 import { openDatabase } from "../db/client.ts";
 import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
-import { runThread } from "./thread.ts";
+import { runThread } from "./thread-entry.ts";
 
 /** Owns the blocking reads of the bus and the outbox relay. Knows nothing of HTTP or of what events mean. */
 await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {

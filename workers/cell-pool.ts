@@ -1,6 +1,6 @@
 import type { ExecutionOutcome, ExecutionRequest } from "../sandbox/execution.ts";
 import { newSeed } from "../sandbox/seed.ts";
-import type { Cell } from "./cell.ts";
+import type { Cell } from "./cell-process.ts";
 import { type CellLog, createCellSupply } from "./cell-supply.ts";
 
 /** As many programs wait as may; try again later. */
@@ -42,7 +42,7 @@ export interface CellPoolStats {
 }
 
 export interface CellPool {
-  /** Resolves when as many cells are ready as may run at once; rejects when the pool is stopped before. */
+  /** Resolves when the first cell is ready, which shows that cells work; the others follow. Rejects when the pool is stopped before. */
   readonly started: Promise<void>;
   /** First come, first served. Rejects with SandboxBusyError or SandboxUnavailableError, never for what a program does. */
   execute(request: ExecutionRequest): Promise<ExecutionOutcome>;
@@ -71,7 +71,7 @@ export function createCellPool(options: CellPoolOptions): CellPool {
   let stopping: Promise<void> | undefined;
 
   const onChange = (): void => {
-    if (supply.stats().idle + running.size >= size) started.resolve();
+    if (supply.stats().idle + running.size > 0) started.resolve();
     if (supply.exhausted()) rejectAll(waiting.splice(0), notStarting());
     dispatch();
   };

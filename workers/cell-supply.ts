@@ -1,4 +1,4 @@
-import { type Cell, type CellOptions, startCell } from "./cell.ts";
+import { type Cell, type CellOptions, startCell } from "./cell-process.ts";
 
 /** The part of a logger this needs. */
 export interface CellLog {
@@ -40,9 +40,11 @@ export function createCellSupply(options: CellSupplyOptions): CellSupply {
   let failedStarts = 0;
   let retryTimer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
+  /** The first cell starts alone: it is ready twice as soon as in a crowd, and when cells do not start, that is found out on one. */
+  let proven = false;
 
   const fill = (): void => {
-    while (!stopped && retryTimer === undefined && kept.size < count) addCell();
+    while (!stopped && retryTimer === undefined && kept.size < (proven ? count : 1)) addCell();
   };
 
   const addCell = (): void => {
@@ -52,7 +54,11 @@ export function createCellSupply(options: CellSupplyOptions): CellSupply {
     living.add(cell);
     kept.add(cell);
     cell.ready.then(
-      () => giveBack(cell),
+      () => {
+        proven = true;
+        giveBack(cell);
+        fill();
+      },
       () => undefined,
     );
     void cell.exited.then((reason) => onExited(cell, reason));

@@ -1,8 +1,8 @@
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
-import { tryAgainIn } from "../app/platform/jobs.ts";
 import { createTransact } from "../app/platform/outbox.ts";
 import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
+import { tryAgainIn } from "../app/platform/queue/job.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
 import { openQueues } from "../app/platform/substrate.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
@@ -10,11 +10,11 @@ import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import { type Channel, openChannel } from "./channel.ts";
-import { createHandlers, jobContracts } from "./handlers.ts";
+import { createHandlers, jobContracts } from "./job-handlers.ts";
+import { createJobRunner } from "./job-runner.ts";
 import type { MainForQueue, NoMethods, QueueThread, SandboxCalls, ThreadData } from "./protocol.ts";
 import { createSandboxClient, isSandboxAway } from "./sandbox-client.ts";
-import { createTaskRunner } from "./task-runner.ts";
-import { runThread } from "./thread.ts";
+import { runThread } from "./thread-entry.ts";
 
 /** Works the queues that have a job contract. Programs are executed elsewhere: this thread only asks the sandbox thread. */
 await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
@@ -40,7 +40,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     sandbox: { store: createExecutionStore(database.db), transact, execute, now },
   });
 
-  const process = createTaskRunner({ handlers, tasks, log });
+  const process = createJobRunner({ handlers, tasks, log });
   const worked = new Set(
     jobContracts
       .map((contract) => contract.queue)

@@ -1,7 +1,7 @@
 import { createCellPool } from "./cell-pool.ts";
 import { openChannel } from "./channel.ts";
 import type { NoMethods, SandboxCalls, SandboxThread, SandboxThreadData } from "./protocol.ts";
-import { runThread } from "./thread.ts";
+import { runThread } from "./thread-entry.ts";
 
 /** Supervises the cells. Opens no connection and runs no guest code itself. */
 await runThread<SandboxThreadData, NoMethods>(async ({ data, log }) => {

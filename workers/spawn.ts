@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { SandboxThreadData, ThreadData } from "./protocol.ts";
 
@@ -11,7 +12,7 @@ export const threadEntries = {
 } as const satisfies Record<ThreadKind, string>;
 
 /** True inside the one file made by `bun run build`. */
-export const isCompiled = Bun.main.startsWith("/$bunfs/") || Bun.main.startsWith("B:/~BUN/");
+const isCompiled = Bun.main.startsWith("/$bunfs/") || Bun.main.startsWith("B:/~BUN/");
 
 /** The only place that makes threads. In the one file the entries are compiled to JavaScript beside its root. */
 export function spawnThread(kind: ThreadKind, data: ThreadData | SandboxThreadData): Worker {
@@ -22,5 +23,5 @@ export function spawnThread(kind: ThreadKind, data: ThreadData | SandboxThreadDa
 
 /** The command line that runs this program again as something else, such as a cell. */
 export function ownCommand(...args: readonly string[]): string[] {
-  return isCompiled ? [process.execPath, ...args] : [process.execPath, new URL("../app/main.ts", import.meta.url).pathname, ...args];
+  return isCompiled ? [process.execPath, ...args] : [process.execPath, join(import.meta.dir, "..", "app", "main.ts"), ...args];
 }

@@ -26,7 +26,10 @@ export function idempotency(records: IdempotencyRecords) {
       case "replay":
         return c.body(claim.answer.body, {
           status: claim.answer.status,
-          headers: { "content-type": claim.answer.contentType, "idempotency-replayed": "true" },
+          headers: {
+            ...(claim.answer.body.length > 0 ? { "content-type": claim.answer.contentType } : {}),
+            "idempotency-replayed": "true",
+          },
         });
       case "mismatch":
         throw new Problem("idempotency_mismatch", { detail: "The key was first used with another path or body." });

@@ -47,6 +47,7 @@ function toProblem(error: unknown): Problem {
   if (error instanceof HTTPException && error.status === 400)
     return new Problem("malformed_json", { detail: "The body could not be parsed as JSON." });
   if (error instanceof HTTPException && error.status === 413) return new Problem("payload_too_large");
+  if (error instanceof HTTPException && error.status === 415) return new Problem("unsupported_media_type");
   if (isDatabaseUnavailable(error)) return unavailable("The database is not reachable.", error);
   if (isRedisUnavailable(error)) return unavailable("Redis is not reachable.", error);
   if (isUnstorableText(error))

@@ -4,8 +4,8 @@ import type { Logger } from "../platform/logger.ts";
 import type { AppContext, AppEnv } from "./env.ts";
 
 const acceptableId = /^[\w.=-]{1,128}$/;
-/** W3C Trace Context: version, trace id, parent id, flags. */
-const traceparentShape = /^[0-9a-f]{2}-(?<traceId>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** W3C Trace Context §3.2: version, trace id, parent id, flags; version ff and ids of zeros are not valid. */
+const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})(?<traceId>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
  * Gives the request its id (the caller's `X-Request-Id` when it is well formed), its origin and its logger, and answers with the id.

@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Server } from "bun";
 import { bodyLimit } from "hono/body-limit";
+import { createMiddleware } from "hono/factory";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { Problem } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
@@ -28,6 +29,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   app.notFound((c) => answerProblem(new Problem("not_found", { detail: `There is no ${c.req.path}.` }), c));
 
   app.use(requestContext({ log: deps.log, trustProxy: deps.trustProxy }));
+  app.use(onlyErrors);
   app.use(accessLog);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
   app.use(bodyLimit({ maxSize: deps.bodyBytesMax, onError: refuseBody(deps.bodyBytesMax) }));
@@ -44,23 +46,26 @@ export interface HttpServer {
   stop(now: AbortSignal): Promise<void>;
 }
 
+/** Streams end on the same signal that cuts connections; what they say last is on its way for that long. */
+const lastBytesMs = 50;
+
 /** Puts the app on a port; 0 picks a free one. Throws when the port is taken. */
-export function listen(
-  app: OpenAPIHono<AppEnv>,
-  at: { readonly host: string; readonly port: number; readonly bodyBytesMax: number },
-): HttpServer {
+export function listen(app: OpenAPIHono<AppEnv>, at: { readonly host: string; readonly port: number }): HttpServer {
   const server: Server<undefined> = Bun.serve({
     hostname: at.host,
     port: at.port,
     idleTimeout: 30,
-    // Ours answers 413 as a problem; Bun's own limit only backs it up.
-    maxRequestBodySize: at.bodyBytesMax * 2,
+    // Our own limit refuses with a problem, before the body is read; Bun's would answer bare. What nobody reads Bun does not keep.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    development: false,
+    // Without development Bun 1.4 shares a port that is taken (SO_REUSEPORT), so that a second copy would start and get half of the requests.
+    reusePort: false,
     fetch: (request, self) => app.fetch(request, { server: self }),
   });
   return {
     url: `http://${at.host.includes(":") ? `[${at.host}]` : at.host}:${server.port}`,
     stop: async (now) => {
-      const cut = () => void server.stop(true);
+      const cut = () => void setTimeout(() => server.stop(true), lastBytesMs);
       now.addEventListener("abort", cut, { once: true });
       if (now.aborted) cut();
       await server.stop(false);
@@ -68,6 +73,15 @@ export function listen(
     },
   };
 }
+
+/** Hono answers only thrown `Error`s; anything else a library throws would reach Bun, and its answer has no problem in it. */
+const onlyErrors = createMiddleware<AppEnv>(async function onlyErrors(_c, next) {
+  try {
+    await next();
+  } catch (thrown) {
+    throw thrown instanceof Error ? thrown : new Error(`thrown: ${Bun.inspect(thrown)}`);
+  }
+});
 
 function refuseMethod(c: AppContext, methods: readonly string[]): Response {
   const allow = methods.join(", ");

@@ -19,11 +19,19 @@ export interface EventStreams {
   drain(now: AbortSignal): Promise<void>;
 }
 
-const heartbeatMs = 15_000;
+export interface EventStreamOptions {
+  /** How long a source may be silent before a comment is sent, which keeps proxies from closing the connection. */
+  readonly heartbeatMs?: number;
+  /** A client that takes nothing for this long while there is something to send is cut. */
+  readonly stalledMs?: number;
+}
+
 /** What clients wait before they reconnect. */
 const retryMs = 2_000;
-/** A client that takes nothing for this long while there is something to send is cut. */
-const stalledMs = 30_000;
+/** An ended stream whose client does not take the rest has its connection closed after this; until then Bun would hold it for ever. */
+const lingerSeconds = 5;
+/** After so many messages in a row the others on this thread get a turn: a source that never waits would keep them out while its client keeps up. */
+const burst = 64;
 
 const headers = {
   "content-type": "text/event-stream; charset=utf-8",
@@ -38,7 +46,7 @@ interface OpenStream {
 }
 
 /** Keeps count of the open streams of this copy, so that it can end them. */
-export function createEventStreams(): EventStreams {
+export function createEventStreams({ heartbeatMs = 15_000, stalledMs = 30_000 }: EventStreamOptions = {}): EventStreams {
   const streams = new Set<OpenStream>();
   let draining = false;
 
@@ -48,9 +56,12 @@ export function createEventStreams(): EventStreams {
     },
     respond: (c, source, { endless }) => {
       c.env.server.timeout(c.req.raw, 0);
-      const stream = openStream(source, endless, c.var.log);
+      const stream = openStream(source, { endless, heartbeatMs, stalledMs, log: c.var.log });
       streams.add(stream);
-      void stream.ended.then(() => streams.delete(stream));
+      void stream.ended.then(() => {
+        streams.delete(stream);
+        c.env.server.timeout(c.req.raw, lingerSeconds);
+      });
       if (draining && endless) stream.close();
       return c.body(stream.body, 200, headers);
     },
@@ -61,6 +72,7 @@ export function createEventStreams(): EventStreams {
       };
       for (const stream of streams) if (stream.endless) stream.close();
       now.addEventListener("abort", close, { once: true });
+      if (now.aborted) close();
       await Promise.all([...streams].map((stream) => stream.ended));
       now.removeEventListener("abort", close);
     },
@@ -69,12 +81,10 @@ export function createEventStreams(): EventStreams {
 
 /**
  * Pull-driven: the source is asked for a message only when the connection has room, so a slow client costs no memory.
- * While the source is silent a comment is sent every 15 s, which keeps proxies from closing the connection.
  */
 function openStream(
   source: SseSource,
-  endless: boolean,
-  log: Logger,
+  { endless, heartbeatMs, stalledMs, log }: Required<EventStreamOptions> & { readonly endless: boolean; readonly log: Logger },
 ): OpenStream & { readonly body: ReadableStream<Uint8Array<ArrayBuffer>> } {
   const encoder = new TextEncoder();
   const abort = new AbortController();
@@ -82,6 +92,7 @@ function openStream(
   const messages = source(abort.signal)[Symbol.asyncIterator]();
   let stalled: ReturnType<typeof setTimeout> | undefined;
   let next: Promise<IteratorResult<SseMessage>> | undefined;
+  let sent = 0;
 
   const finish = () => {
     clearTimeout(stalled);
@@ -99,7 +110,7 @@ function openStream(
       pull: async (controller) => {
         clearTimeout(stalled);
         next ??= messages.next();
-        const message = await raceHeartbeat(next).catch((error: unknown) => {
+        const message = await orSilence(next, heartbeatMs).catch((error: unknown) => {
           log.warn({ err: error }, "event stream ended by an error");
           return { done: true, value: undefined } as const;
         });
@@ -107,6 +118,9 @@ function openStream(
         if (message === "silent") return controller.enqueue(encoder.encode(": heartbeat\n\n"));
         next = undefined;
         if (message.done) return finish();
+        sent += 1;
+        if (sent % burst === 0) await nextTurn();
+        if (abort.signal.aborted) return;
         controller.enqueue(encoder.encode(toFrame(message.value)));
         stalled = setTimeout(() => {
           log.info({ stalledMs }, "event stream cut: the client does not read");
@@ -128,7 +142,14 @@ function tryClose(controller: ReadableStreamDefaultController): void {
   }
 }
 
-async function raceHeartbeat<T>(next: Promise<T>): Promise<T | "silent"> {
+function nextTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
+}
+
+/** `silent` when `next` has not come within `heartbeatMs`. */
+async function orSilence<T>(next: Promise<T>, heartbeatMs: number): Promise<T | "silent"> {
   const silence = Promise.withResolvers<"silent">();
   const timer = setTimeout(() => silence.resolve("silent"), heartbeatMs);
   try {

@@ -50,7 +50,7 @@ export async function openDataFolder(path: string, { log }: { readonly log: Logg
 }
 
 /** The secret in the file at `path`, mode 0600. Never overwrites: a file that is empty or malformed is an error, because what it protected would be lost. */
-export async function secretFile(path: string, shape: SecretShape, log: Logger): Promise<string> {
+async function secretFile(path: string, shape: SecretShape, log: Logger): Promise<string> {
   const found = await readSecret(path, shape, log);
   if (found !== undefined) return found;
   const draft = `${path}.${randomToken(6)}.new`;

@@ -1,5 +1,5 @@
+import { pause } from "./bus/keep-running.ts";
 import type { Running } from "./bus/port.ts";
-import { pause } from "./bus/running.ts";
 import type { Logger } from "./logger.ts";
 
 export interface Chore {

@@ -6,9 +6,9 @@ import { createPostgresBus } from "../../app/platform/bus/postgres.ts";
 import { createRedisBus } from "../../app/platform/bus/redis.ts";
 import { randomToken } from "../../app/platform/ids.ts";
 import { testLogger, testPostgres, testRedis } from "../services.ts";
+import { openTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 import { until } from "../until.ts";
 import { type Copy, collector, describeBus, group, idsOf, makeEvent, makeEvents, type Store } from "./bus.ts";
-import { openTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 
 const log = testLogger("bus");
 const redisUrl = await testRedis();
@@ -109,7 +109,9 @@ function describeRedisFaults(url: string): void {
     }, 15_000);
 
     test("a server that forgot the scripts is told them again", async () => {
-      const bus = closers.adopt(createRedisBus({ target: { kind: "single", url }, prefix: `test:${randomToken(6)}:`, log }), (it) => it.close());
+      const bus = closers.adopt(createRedisBus({ target: { kind: "single", url }, prefix: `test:${randomToken(6)}:`, log }), (it) =>
+        it.close(),
+      );
       const admin = closers.adopt(new Redis(url), (it) => it.disconnect());
       await bus.publish([makeEvent(1)]);
       await admin.script("FLUSH");

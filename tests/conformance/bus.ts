@@ -42,7 +42,13 @@ export function collector() {
   };
 }
 
-export const group = (over: Partial<ConsumeOptions> = {}): ConsumeOptions => ({ group: "g", from: "start", batchSize: 10, claimAfterMs: 300, ...over });
+export const group = (over: Partial<ConsumeOptions> = {}): ConsumeOptions => ({
+  group: "g",
+  from: "start",
+  batchSize: 10,
+  claimAfterMs: 300,
+  ...over,
+});
 
 export function describeBus(name: string, openStore: () => Promise<Store>): void {
   describe(name, () => {
@@ -103,7 +109,12 @@ export function describeBus(name: string, openStore: () => Promise<Store>): void
       });
 
       test("large and odd payloads survive", async () => {
-        const odd = { text: "žluťoučký 🐎 \u0000 \ud800 \u2028", key: { "ключ\u0000": 1, b: 1, a: 2 }, big: "x".repeat(300_000), n: -0.1e-7 };
+        const odd = {
+          text: "žluťoučký 🐎 \u0000 \ud800 \u2028",
+          key: { "ключ\u0000": 1, b: 1, a: 2 },
+          big: "x".repeat(300_000),
+          n: -0.1e-7,
+        };
         await bus.publish([makeEvent(1, { data: odd, subject: "předmět 🐎" })]);
         const { events } = await bus.read({ after: beginning, limit: 1 });
         expect(events[0]?.data).toEqual(odd);

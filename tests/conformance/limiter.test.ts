@@ -55,7 +55,13 @@ test("a flood of keys does not grow the memory without end, and costs the oldest
 function describeLimiter(name: string, open: () => Limiter, kind: Pick<LimitPolicy, "durable">): void {
   describe(name, () => {
     const limiter = open();
-    const makePolicy = (over: Partial<LimitPolicy> = {}): LimitPolicy => ({ name: randomToken(6), limit: 3, windowSeconds: 60, ...kind, ...over });
+    const makePolicy = (over: Partial<LimitPolicy> = {}): LimitPolicy => ({
+      name: randomToken(6),
+      limit: 3,
+      windowSeconds: 60,
+      ...kind,
+      ...over,
+    });
 
     test("allows up to the limit, then refuses, and says what is left and until when", async () => {
       const policy = makePolicy();

@@ -18,7 +18,12 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     opened.push({ stop: () => it.close() });
     return it;
   };
-  const consume = (from: Queues, queue: QueueName, process: (delivery: Delivery) => Promise<DeliveryEnd>, concurrency = 1): QueueConsumer => {
+  const consume = (
+    from: Queues,
+    queue: QueueName,
+    process: (delivery: Delivery) => Promise<DeliveryEnd>,
+    concurrency = 1,
+  ): QueueConsumer => {
     const consumer = from.consume(queue, { concurrency }, process);
     opened.push(consumer);
     return consumer;
@@ -112,7 +117,10 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
       return delivery.attempt === 2 ? done : { kind: "retry", reason: "not yet" };
     });
     await until("the second attempt", () => attempts.length === 2);
-    expect(attempts.map(({ attempt, attemptsMax }) => [attempt, attemptsMax])).toEqual([[1, 2], [2, 2]]);
+    expect(attempts.map(({ attempt, attemptsMax }) => [attempt, attemptsMax])).toEqual([
+      [1, 2],
+      [2, 2],
+    ]);
   });
 
   test("again delivers later without counting an attempt", async () => {
@@ -175,22 +183,18 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     expect(seen).toEqual(["tsk_one", "tsk_two"]);
   });
 
-  test(
-    "a job whose worker vanished is delivered again, with the same attempt and one more start",
-    async () => {
-      const living = queues();
-      await living.add([job({ queue: "swarm-execution" })]);
-      await loseWorker("swarm-execution");
-      const again = Promise.withResolvers<Delivery>();
-      consume(living, "swarm-execution", async (delivery) => {
-        again.resolve(delivery);
-        return done;
-      });
-      const { attempt, starts } = await again.promise;
-      expect({ attempt, starts }).toEqual({ attempt: 1, starts: 2 });
-    },
-    60_000,
-  );
+  test("a job whose worker vanished is delivered again, with the same attempt and one more start", async () => {
+    const living = queues();
+    await living.add([job({ queue: "swarm-execution" })]);
+    await loseWorker("swarm-execution");
+    const again = Promise.withResolvers<Delivery>();
+    consume(living, "swarm-execution", async (delivery) => {
+      again.resolve(delivery);
+      return done;
+    });
+    const { attempt, starts } = await again.promise;
+    expect({ attempt, starts }).toEqual({ attempt: 1, starts: 2 });
+  }, 60_000);
 
   test("ping answers, and counts exist for each of the twelve queues", async () => {
     const it = queues();

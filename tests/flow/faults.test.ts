@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readStream, request, signUp } from "../client.ts";
-import { openTcpProxy } from "../tcp-proxy.ts";
 import { startTestCopy, substrates } from "../copy.ts";
 import { testPostgres, testRedis } from "../services.ts";
+import { openTcpProxy } from "../tcp-proxy.ts";
 import { until } from "../until.ts";
 
 const busy = (ms: number) => `const end = Date.now() + ${ms}; while (Date.now() < end); output = "done"`;
@@ -28,7 +28,8 @@ describe.each(available)("a part dies on %s", (substrate) => {
     const tasks = await Promise.all(Array.from({ length: 6 }, () => submit(url, token, busy(400))));
     await until("one runs", async () => (await request(url, "/v1/tasks?status=active", { token })).body.data.length > 0);
     await copy.threads.queues[0]?.kill();
-    for (const task of tasks) expect((await resultOf(url, token, task)).result.execution).toMatchObject({ status: "succeeded", output: "done" });
+    for (const task of tasks)
+      expect((await resultOf(url, token, task)).result.execution).toMatchObject({ status: "succeeded", output: "done" });
     expect(copy.threads.queues[0]?.restarts).toBe(1);
   }, 90_000);
 
@@ -44,7 +45,10 @@ describe.each(available)("a part dies on %s", (substrate) => {
     const refused = await waiting;
     expect([refused.status, refused.body.code, refused.headers.get("retry-after")]).toEqual([503, "unavailable", "1"]);
     expect((await resultOf(url, token, queued)).result.execution).toMatchObject({ status: "succeeded", output: "done" });
-    await until("a new one answers", async () => (await request(url, "/v1/sandbox/executions", { token, body: { code: "6 * 7" } })).body.execution?.output === 42);
+    await until(
+      "a new one answers",
+      async () => (await request(url, "/v1/sandbox/executions", { token, body: { code: "6 * 7" } })).body.execution?.output === 42,
+    );
   }, 60_000);
 
   test("bus thread: an open stream goes on and ends with the result", async () => {
@@ -64,29 +68,36 @@ describe.each(available)("a part dies on %s", (substrate) => {
 
 describe("a dependency goes away and comes back", () => {
   const dependencies = available.map((substrate) => (substrate === "redis" ? "redis" : "database"));
-  test.each(dependencies)("%s: 503 with Retry-After, /readyz names it, and all recovers by itself", async (dependency) => {
-    const onRedis = dependency === "redis";
-    await using proxy = await openTcpProxy(onRedis ? ((await testRedis()) ?? "") : await testPostgres());
-    await using running = await startTestCopy(onRedis ? "redis" : "postgres", onRedis ? { REDIS_URL: proxy.url } : { DATABASE_URL: proxy.url });
-    const { url } = running;
-    const { token } = await signUp(url);
-    await proxy.refuse();
+  test.each(dependencies)(
+    "%s: 503 with Retry-After, /readyz names it, and all recovers by itself",
+    async (dependency) => {
+      const onRedis = dependency === "redis";
+      await using proxy = await openTcpProxy(onRedis ? ((await testRedis()) ?? "") : await testPostgres());
+      await using running = await startTestCopy(
+        onRedis ? "redis" : "postgres",
+        onRedis ? { REDIS_URL: proxy.url } : { DATABASE_URL: proxy.url },
+      );
+      const { url } = running;
+      const { token } = await signUp(url);
+      await proxy.refuse();
 
-    const ready = await until("it says so", async () => {
-      const answer = await request(url, "/readyz");
-      return answer.status === 503 ? answer : undefined;
-    });
-    expect(ready.body.dependencies[dependency].status).toBe("failed");
-    const refused = await request(url, "/v1/me", { token });
-    expect([refused.status, refused.body.code]).toEqual([503, "unavailable"]);
-    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect(refused.headers.get("content-type")).toBe("application/problem+json");
-    expect((await request(url, "/healthz")).status).toBe(200);
+      const ready = await until("it says so", async () => {
+        const answer = await request(url, "/readyz");
+        return answer.status === 503 ? answer : undefined;
+      });
+      expect(ready.body.dependencies[dependency].status).toBe("failed");
+      const refused = await request(url, "/v1/me", { token });
+      expect([refused.status, refused.body.code]).toEqual([503, "unavailable"]);
+      expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+      expect(refused.headers.get("content-type")).toBe("application/problem+json");
+      expect((await request(url, "/healthz")).status).toBe(200);
 
-    await proxy.accept();
-    await until("ready again", async () => (await request(url, "/readyz")).status === 200, 20_000);
-    await until("requests work", async () => (await request(url, "/v1/me", { token })).status === 200);
-    const task = await submit(url, token, "1 + 1");
-    expect((await resultOf(url, token, task)).result.execution.output).toBe(2);
-  }, 90_000);
+      await proxy.accept();
+      await until("ready again", async () => (await request(url, "/readyz")).status === 200, 20_000);
+      await until("requests work", async () => (await request(url, "/v1/me", { token })).status === 200);
+      const task = await submit(url, token, "1 + 1");
+      expect((await resultOf(url, token, task)).result.execution.output).toBe(2);
+    },
+    90_000,
+  );
 });

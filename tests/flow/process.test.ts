@@ -8,41 +8,45 @@ const pause = (ms: number) => `const end = Date.now() + ${ms}; while (Date.now()
 
 describe("kill -9 of the server during 200 queued executions", () => {
   const redis = testRedis();
-  test.each(["embedded", "redis"] as const)("%s: after the next start every one finishes exactly once in its record", async (kind) => {
-    const redisUrl = await redis;
-    if (kind === "redis" && redisUrl === undefined) return;
-    await using data = await temporaryDataFolder();
-    const settings = {
-      KEELSON_DATA_DIR: data.path,
-      LOG_LEVEL: "warn",
-      ...(kind === "redis" && redisUrl ? { REDIS_URL: redisUrl, KEELSON_KEY_PREFIX: `crash-${process.pid}` } : {}),
-    };
-    const first = await runServer(settings);
-    await whenReady(first);
-    const { token } = await signUp(first.url);
-    const accepted = await Promise.all(
-      Array.from({ length: 200 }, (_, n) =>
-        request(first.url, "/v1/sandbox/executions", { token, body: { code: `${pause(5)} + ${n}`, wait: false, timeoutMs: 2_000 } }),
-      ),
-    );
-    expect(accepted.every(({ status }) => status === 202)).toBe(true);
-    const completed = async (url: string) => (await request(url, "/v1/tasks?status=completed&limit=200", { token })).body.data.length;
-    await until("some are done and some are not", async () => (await completed(first.url)) >= 5, 60_000);
-    first.signal("SIGKILL");
-    await first.exited;
+  test.each(["embedded", "redis"] as const)(
+    "%s: after the next start every one finishes exactly once in its record",
+    async (kind) => {
+      const redisUrl = await redis;
+      if (kind === "redis" && redisUrl === undefined) return;
+      await using data = await temporaryDataFolder();
+      const settings = {
+        KEELSON_DATA_DIR: data.path,
+        LOG_LEVEL: "warn",
+        ...(kind === "redis" && redisUrl ? { REDIS_URL: redisUrl, KEELSON_KEY_PREFIX: `crash-${process.pid}` } : {}),
+      };
+      const first = await runServer(settings);
+      await whenReady(first);
+      const { token } = await signUp(first.url);
+      const accepted = await Promise.all(
+        Array.from({ length: 200 }, (_, n) =>
+          request(first.url, "/v1/sandbox/executions", { token, body: { code: `${pause(5)} + ${n}`, wait: false, timeoutMs: 2_000 } }),
+        ),
+      );
+      expect(accepted.every(({ status }) => status === 202)).toBe(true);
+      const completed = async (url: string) => (await request(url, "/v1/tasks?status=completed&limit=200", { token })).body.data.length;
+      await until("some are done and some are not", async () => (await completed(first.url)) >= 5, 60_000);
+      first.signal("SIGKILL");
+      await first.exited;
 
-    const second = await runServer(settings);
-    await whenReady(second);
-    await until("all are done", async () => (await completed(second.url)) === 200, 120_000);
-    for (const [n, { body }] of accepted.entries()) {
-      const { execution } = (await request(second.url, `/v1/sandbox/executions/${body.execution.id}`, { token })).body;
-      expect(execution).toMatchObject({ status: "succeeded", output: `done${n}` });
-    }
-    const { events } = await readStream(second.url, `/v1/tasks/${accepted[199]?.body.taskId}/stream`, { token });
-    expect(events.filter(({ event }) => event === "result")).toHaveLength(1);
-    second.signal("SIGTERM");
-    expect(await second.exited).toBe(0);
-  }, 240_000);
+      const second = await runServer(settings);
+      await whenReady(second);
+      await until("all are done", async () => (await completed(second.url)) === 200, 120_000);
+      for (const [n, { body }] of accepted.entries()) {
+        const { execution } = (await request(second.url, `/v1/sandbox/executions/${body.execution.id}`, { token })).body;
+        expect(execution).toMatchObject({ status: "succeeded", output: `done${n}` });
+      }
+      const { events } = await readStream(second.url, `/v1/tasks/${accepted[199]?.body.taskId}/stream`, { token });
+      expect(events.filter(({ event }) => event === "result")).toHaveLength(1);
+      second.signal("SIGTERM");
+      expect(await second.exited).toBe(0);
+    },
+    240_000,
+  );
 });
 
 describe("signals", () => {
@@ -51,10 +55,16 @@ describe("signals", () => {
     const server = await runServer({ KEELSON_DATA_DIR: data.path, LOG_LEVEL: "info" });
     await whenReady(server);
     const { token } = await signUp(server.url);
-    const { body } = await request(server.url, "/v1/sandbox/executions", { token, body: { code: pause(900), timeoutMs: 3_000, wait: false } });
+    const { body } = await request(server.url, "/v1/sandbox/executions", {
+      token,
+      body: { code: pause(900), timeoutMs: 3_000, wait: false },
+    });
     const streamed = readStream(server.url, `/v1/tasks/${body.taskId}/stream`, { token });
     const waited = request(server.url, "/v1/sandbox/executions", { token, body: { code: pause(900), timeoutMs: 3_000 } });
-    await until("the task runs", async () => (await request(server.url, `/v1/tasks/${body.taskId}`, { token })).body.task.status === "active");
+    await until(
+      "the task runs",
+      async () => (await request(server.url, `/v1/tasks/${body.taskId}`, { token })).body.task.status === "active",
+    );
     server.signal("SIGTERM");
     expect((await waited).body.execution).toMatchObject({ status: "succeeded", output: "done" });
     expect((await streamed).events.at(-1)).toMatchObject({ event: "result", data: { status: "completed" } });

@@ -42,7 +42,9 @@ describe.each(await substrates())("the path of one request on %s", (substrate) =
     await until("the outbox is empty", async () => (await database`select 1 from outbox`).length === 0);
     if (substrate === "postgres") {
       const announced = await database`select type, audience from bus_events where subject in (${taskId}, ${execution.id}) order by seq`;
-      expect(announced.filter(({ type }) => type === "sandbox.execution.finished")).toEqual([{ type: "sandbox.execution.finished", audience: userId }]);
+      expect(announced.filter(({ type }) => type === "sandbox.execution.finished")).toEqual([
+        { type: "sandbox.execution.finished", audience: userId },
+      ]);
       expect(announced.filter(({ type }) => type === "task.changed")).toHaveLength(5);
     }
     await database.end();

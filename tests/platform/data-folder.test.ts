@@ -75,7 +75,9 @@ test("a second copy is refused by the pid of the first, until that closes", asyn
   const second = await openDataFolder(path, { log });
   first.lockForThisCopy();
   expect(() => first.lockForThisCopy()).toThrow("Another copy");
-  expect(() => second.lockForThisCopy()).toThrow(`Another copy (pid ${process.pid}) is using the data folder ${path}. Stop it, or set KEELSON_DATA_DIR`);
+  expect(() => second.lockForThisCopy()).toThrow(
+    `Another copy (pid ${process.pid}) is using the data folder ${path}. Stop it, or set KEELSON_DATA_DIR`,
+  );
   first.close();
   first.close();
   second.lockForThisCopy();

@@ -12,7 +12,10 @@ test("a failed query is logged without its parameters, also as the cause of anot
   const child = Bun.spawn([process.execPath, "-e", script], { cwd: new URL("../..", import.meta.url).pathname, stdout: "pipe" });
   const output = await child.stdout.text();
   expect(output).not.toContain("hunter");
-  const [direct, asCause] = output.trim().split("\n").map((line) => JSON.parse(line));
+  const [direct, asCause] = output
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
   expect(direct.err).toMatchObject({ query: "insert into users values ($1)", cause: { message: "connection lost" } });
   expect(asCause.err).toMatchObject({ message: "wrapped", cause: { query: "insert into users values ($1)" } });
 });

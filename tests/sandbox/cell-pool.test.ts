@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import type { Cell } from "../../workers/cell.ts";
-import { startCell } from "../../workers/cell.ts";
 import { type CellPool, type CellPoolOptions, createCellPool, SandboxBusyError, SandboxUnavailableError } from "../../workers/cell-pool.ts";
+import type { Cell } from "../../workers/cell-process.ts";
+import { startCell } from "../../workers/cell-process.ts";
 import { request } from "./programs.ts";
 
 const command = [process.execPath, `${import.meta.dir}/cell-entry.ts`];
@@ -101,7 +101,8 @@ describe("a cell", () => {
   });
 
   test("has an empty environment and a folder of its own, which goes with it", async () => {
-    const report = "process.send({ kind: 'outcome', id: '', outcome: { status: 1, receipt: [process.cwd(), process.env] }, cpuMsTotal: 0 })";
+    const report =
+      "process.send({ kind: 'outcome', id: '', outcome: { status: 1, receipt: [process.cwd(), process.env] }, cpuMsTotal: 0 })";
     const cell = startCell({ ...options, command: script(`process.send({ kind: 'ready' }); process.on('message', () => ${report})`) });
     await cell.ready;
     const { outcome } = await cell.run({ ...request("1"), id: "" });
@@ -114,7 +115,10 @@ describe("a cell", () => {
   });
 
   test("that sends what is no answer is killed", async () => {
-    const cell = startCell({ ...options, command: script("process.send({ kind: 'outcome', id: 'other' }); process.on('message', () => {})") });
+    const cell = startCell({
+      ...options,
+      command: script("process.send({ kind: 'outcome', id: 'other' }); process.on('message', () => {})"),
+    });
     expect(cell.ready).rejects.toThrow("no answer");
     expect(await cell.exited).toContain("no answer");
   });

@@ -23,10 +23,19 @@ export const hostilePrograms: readonly HostileProgram[] = [
   { name: "fill over 2^53", code: "Array.prototype.fill.call({ length: 2 ** 53 - 1 }, 1)", statuses: stopped },
   { name: "join of holes", code: "[].concat(Array(2 ** 32 - 1)).join()", statuses: stopped },
   { name: "sort with a comparator that sorts", code: "[2, 1].sort(function c() { return [2, 1].sort(c), 0 })", statuses: ["failed"] },
-  { name: "sort that never agrees", code: "Array.from({ length: 1e5 }, (_, i) => i).sort(() => Math.random() - 0.5).length", statuses: ["succeeded", ...slow] },
+  {
+    name: "sort that never agrees",
+    code: "Array.from({ length: 1e5 }, (_, i) => i).sort(() => Math.random() - 0.5).length",
+    statuses: ["succeeded", ...slow],
+  },
   { name: "backtracking regex", code: "/(a*)*b/.test('a'.repeat(40))", statuses: slow },
   { name: "regex over a long text", code: "/(x+x+)+y/.exec('x'.repeat(1e5))", statuses: stopped },
-  { name: "string search", code: "('a'.repeat(2e6) + 'b').indexOf('a'.repeat(1e6) + 'c')", statuses: ["succeeded", ...stopped], output: -1 },
+  {
+    name: "string search",
+    code: "('a'.repeat(2e6) + 'b').indexOf('a'.repeat(1e6) + 'c')",
+    statuses: ["succeeded", ...stopped],
+    output: -1,
+  },
   { name: "BigInt power", code: "let n = 3n; for (;;) n **= 3n", statuses: stopped },
   { name: "BigInt to text", code: "(2n ** 2000000n).toString().length", statuses: ["succeeded", ...stopped], output: 602_060 },
   { name: "replaceAll growth", code: "let s = 'aa'; for (;;) s = s.replaceAll('a', 'aaaa')", statuses: greedy },
@@ -38,7 +47,11 @@ export const hostilePrograms: readonly HostileProgram[] = [
   { name: "a huge ArrayBuffer", code: "new ArrayBuffer(2 ** 31)", statuses: ["out_of_memory", "failed"] },
   { name: "closures kept", code: "let f = () => 1; for (;;) { const g = f; f = () => g }", statuses: greedy },
   { name: "memory eaten in catch", code: "const a = []; for (;;) try { for (;;) a.push({}) } catch {}", statuses: greedy },
-  { name: "memory eaten in finally", code: "const a = []; const eat = () => { try { for (;;) a.push('x'.repeat(1e4) + a.length) } finally { eat() } }; eat()", statuses: stopped },
+  {
+    name: "memory eaten in finally",
+    code: "const a = []; const eat = () => { try { for (;;) a.push('x'.repeat(1e4) + a.length) } finally { eat() } }; eat()",
+    statuses: stopped,
+  },
   { name: "a Map grown for ever", code: "const m = new Map(); for (let i = 0; ; i++) m.set(i, i)", statuses: greedy },
   { name: "a sparse array as output", code: "const a = []; a[4294967290] = 1; a", statuses: ["failed"] },
   // Nesting
@@ -57,9 +70,19 @@ export const hostilePrograms: readonly HostileProgram[] = [
   { name: "loop in a job that catches", code: "(async () => { for (;;) try { await 0; for (;;); } catch {} })()", statuses: slow },
   { name: "thenable that resolves to itself", code: "const t = { then(r) { r(t) } }; Promise.resolve(t)", statuses: slow },
   { name: "thenable as output", code: "({ then(resolve) { resolve('taken') } })", statuses: ["failed"] },
-  { name: "promise with its own then", code: "const p = Promise.resolve(1); p.then = (f) => f('taken'); p", statuses: ["succeeded"], output: 1 },
+  {
+    name: "promise with its own then",
+    code: "const p = Promise.resolve(1); p.then = (f) => f('taken'); p",
+    statuses: ["succeeded"],
+    output: 1,
+  },
   // What the host reads back
-  { name: "prototypes polluted", code: "Object.prototype.toJSON = () => 'evil'; Array.prototype.toJSON = () => 'evil'; 1", statuses: ["succeeded"], output: 1 },
+  {
+    name: "prototypes polluted",
+    code: "Object.prototype.toJSON = () => 'evil'; Array.prototype.toJSON = () => 'evil'; 1",
+    statuses: ["succeeded"],
+    output: 1,
+  },
   {
     name: "globals and prototypes replaced",
     code: `JSON.stringify = JSON.parse = Object.keys = Reflect.apply = Array.isArray = () => 'evil';
@@ -72,7 +95,11 @@ export const hostilePrograms: readonly HostileProgram[] = [
   },
   { name: "a __proto__ key", code: `JSON.parse('{"__proto__":{"isAdmin":true}}')`, statuses: ["failed"] },
   { name: "a proxy that lists for ever", code: "new Proxy({}, { ownKeys() { for (;;); } })", statuses: slow },
-  { name: "an endless proxy array", code: "new Proxy([], { get: (t, k) => (k === 'length' ? { valueOf: () => 1 } : 0) })", statuses: ["succeeded", ...stopped] },
+  {
+    name: "an endless proxy array",
+    code: "new Proxy([], { get: (t, k) => (k === 'length' ? { valueOf: () => 1 } : 0) })",
+    statuses: ["succeeded", ...stopped],
+  },
   { name: "a getter that throws", code: "({ get a() { throw new Error('from a getter') } })", statuses: ["failed"] },
   { name: "toJSON that nests for ever", code: "const o = { toJSON: () => ({ o }) }; o", statuses: ["failed"] },
   { name: "toJSON that loops", code: "({ toJSON() { for (;;); } })", statuses: slow },
@@ -82,13 +109,36 @@ export const hostilePrograms: readonly HostileProgram[] = [
   { name: "an error with a looping toString", code: "throw { toString() { for (;;); } }", statuses: ["failed"] },
   { name: "a proxy thrown", code: "throw new Proxy({}, { get() { throw 1 }, ownKeys() { throw 2 } })", statuses: ["failed"] },
   { name: "an error with a huge message", code: "throw new Error('x'.repeat(2e6))", statuses: ["failed"] },
-  { name: "an error with a forged stack", code: "const e = new Error('x'); e.stack = 'program.js:99999999999:1'; throw e", statuses: ["failed"] },
-  { name: "a forged out of memory", code: "throw Object.assign(new Error('out of memory'), { name: 'InternalError' })", statuses: ["out_of_memory"] },
+  {
+    name: "an error with a forged stack",
+    code: "const e = new Error('x'); e.stack = 'program.js:99999999999:1'; throw e",
+    statuses: ["failed"],
+  },
+  {
+    name: "a forged out of memory",
+    code: "throw Object.assign(new Error('out of memory'), { name: 'InternalError' })",
+    statuses: ["out_of_memory"],
+  },
   { name: "a forged interruption", code: "throw Object.assign(new Error('interrupted'), { name: 'InternalError' })", statuses: ["failed"] },
   // Escapes
-  { name: "constructor chain", code: "console.log.constructor('return typeof process + typeof Bun + typeof require')()", statuses: ["succeeded"], output: "undefinedundefinedundefined" },
-  { name: "the prelude's caller", code: "try { console.log.caller.toString() } catch (e) { 'refused' }", statuses: ["succeeded"], output: "refused" },
-  { name: "globals of a host", code: "Object.keys(globalThis).concat(['os', 'std', 'fetch', 'WebAssembly', 'setTimeout'].filter((k) => k in globalThis))", statuses: ["succeeded"], output: [] },
+  {
+    name: "constructor chain",
+    code: "console.log.constructor('return typeof process + typeof Bun + typeof require')()",
+    statuses: ["succeeded"],
+    output: "undefinedundefinedundefined",
+  },
+  {
+    name: "the prelude's caller",
+    code: "try { console.log.caller.toString() } catch (e) { 'refused' }",
+    statuses: ["succeeded"],
+    output: "refused",
+  },
+  {
+    name: "globals of a host",
+    code: "Object.keys(globalThis).concat(['os', 'std', 'fetch', 'WebAssembly', 'setTimeout'].filter((k) => k in globalThis))",
+    statuses: ["succeeded"],
+    output: [],
+  },
   // Floods and text
   { name: "log flood", code: "for (;;) console.log('x'.repeat(1e4))", statuses: slow },
   { name: "log of a hostile value", code: "console.log(new Proxy({}, { ownKeys() { for (;;); } }))", statuses: slow },

@@ -44,7 +44,7 @@ describe("values through the guest", () => {
     ["({ m: new Map() })", "output.m is a Map"],
     ["[new Uint8Array(1)]", "output[0] is a typed array"],
     ["({ then() {} })", "output.then is a function"],
-    ["JSON.parse('{\"a\":{\"__proto__\":1}}')", "output.a has a __proto__ key"],
+    ['JSON.parse(\'{"a":{"__proto__":1}}\')', "output.a has a __proto__ key"],
     ["let a = []; for (let i = 0; i < 300; i++) a = [a]; a", "nested more than 200 levels deep"],
     ["'x'.repeat(2e6)", "output is larger than"],
     ["const a = []; a.length = 4e9; a", "output is larger than"],

@@ -53,7 +53,10 @@ test("an error comes over by name and message", async () => {
 test("an input that can't be cloned rejects its call at once and leaves nothing behind", async () => {
   const { client, close } = pair();
   const unsendable = (() => undefined) as unknown as number;
-  expect(await client.call("double", unsendable, 10_000).catch((thrown: unknown) => thrown)).toMatchObject({ name: "ChannelError", message: "the input of double can't be sent" });
+  expect(await client.call("double", unsendable, 10_000).catch((thrown: unknown) => thrown)).toMatchObject({
+    name: "ChannelError",
+    message: "the input of double can't be sent",
+  });
   expect(await client.call("double", 2, 1_000)).toBe(4);
   close();
 });

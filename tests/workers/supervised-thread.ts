@@ -7,7 +7,10 @@ if (!workerData.neverReady && parentPort) {
   openChannel(parentPort, {
     echo: (input: string) => input,
     hang: () => Promise.withResolvers<void>().promise,
-    throwLater: () => void setTimeout(() => { throw new Error("died of this"); }, 0),
+    throwLater: () =>
+      void setTimeout(() => {
+        throw new Error("died of this");
+      }, 0),
     drain: () => undefined,
     stop: () => (workerData.stopHangs ? Promise.withResolvers<void>().promise : undefined),
   });

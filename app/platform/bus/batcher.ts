@@ -65,7 +65,8 @@ export function createBatcher<Item extends Weighed, Result>(options: BatcherOpti
 
   async function store(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     const oldest = performance.now() - waitMsMax;
-    for (const entry of batch) if (entry.since < oldest) entry.reject(new DeadlineExceeded(`publishing waited longer than ${waitMsMax} ms`));
+    for (const entry of batch)
+      if (entry.since < oldest) entry.reject(new DeadlineExceeded(`publishing waited longer than ${waitMsMax} ms`));
     const fresh = batch.filter((entry) => entry.since >= oldest);
     if (fresh.length === 0) return;
     try {

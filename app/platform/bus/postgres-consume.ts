@@ -1,8 +1,8 @@
 import { withDeadline } from "../deadline.ts";
 import { beginning } from "./cursor.ts";
+import { deliver, keepRunning, type Session } from "./keep-running.ts";
 import type { Bus, ConsumeOptions, Cursor, Running } from "./port.ts";
 import { type PostgresBusContext, queryMsMax, readHead, readOrigin, readRange, toCursor, toSeq } from "./postgres-log.ts";
-import { deliver, keepRunning, type Session } from "./running.ts";
 
 /** A copy that can't reach the database must still be able to stop; its lease runs out by itself. */
 const releaseMsMax = 1_000;

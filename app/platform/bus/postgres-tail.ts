@@ -1,7 +1,7 @@
 import { compareCursors } from "./cursor.ts";
+import { deliver, keepRunning } from "./keep-running.ts";
 import type { Bus, Cursor, Running } from "./port.ts";
 import { type PostgresBusContext, readHead, readRange } from "./postgres-log.ts";
-import { deliver, keepRunning } from "./running.ts";
 
 const batchMax = 500;
 const name = "event bus tail";

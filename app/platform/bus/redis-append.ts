@@ -23,7 +23,7 @@ export function createAppend({ redis, keys }: RedisBusContext): (batch: readonly
   return async (batch) => {
     batchNumber += 1;
     const args = [String(batchNumber), String(idRememberedSeconds), ...batch.flatMap(({ uniqueId, json }) => [uniqueId, json])];
-    const send = () => runScript(redis, appendScript, [keys.stream, keys.publisher, keys.seen], args);
+    const send = () => runScript(redis, appendScript, { keys: [keys.stream, keys.publisher, keys.seen], args });
     try {
       return asCursors(await send());
     } catch (error) {

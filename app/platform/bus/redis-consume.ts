@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
 import { readerBlockMsMax } from "../redis.ts";
 import { beginning } from "./cursor.ts";
+import { deliver, keepRunning, type Session } from "./keep-running.ts";
 import type { Bus, ConsumeOptions, Running } from "./port.ts";
 import { withReader } from "./redis-reader.ts";
 import { isReplyError, leaveScript, runScript } from "./redis-scripts.ts";
 import { asEntries, decodeEntries, type Entry, entriesOfRead, type RedisBusContext } from "./redis-stream.ts";
-import { deliver, keepRunning, type Session } from "./running.ts";
 
 /** A member of a Redis consumer group under a name of its own; entries of members that died are claimed by idle time. */
 export function consumeRedis(context: RedisBusContext, options: ConsumeOptions, handle: Parameters<Bus["consume"]>[1]): Running {
@@ -95,6 +95,6 @@ export function consumeRedis(context: RedisBusContext, options: ConsumeOptions, 
   }
 
   async function leave(): Promise<void> {
-    await runScript(redis, leaveScript, [keys.stream], [group, consumer, String(claimAfterMs)]);
+    await runScript(redis, leaveScript, { keys: [keys.stream], args: [group, consumer, String(claimAfterMs)] });
   }
 }

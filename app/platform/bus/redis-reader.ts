@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { openRedis } from "../redis.ts";
+import type { Session } from "./keep-running.ts";
 import type { RedisBusContext } from "./redis-stream.ts";
-import type { Session } from "./running.ts";
 
 /**
  * Runs `use` with a connection of its own for blocking reads. It is closed when `use` ends and when the session is stopped,

@@ -77,8 +77,13 @@ ids[#ids + 1] = 'JUSTID'
 return #redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, unpack(ids))
 `);
 
+export interface ScriptInput {
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+}
+
 /** By hash, and in full when the server does not know it yet (first use, or after a restart). */
-export async function runScript(redis: Redis, script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+export async function runScript(redis: Redis, script: Script, { keys, args }: ScriptInput): Promise<unknown> {
   try {
     return await redis.evalsha(script.sha, keys.length, ...keys, ...args);
   } catch (error) {

@@ -1,9 +1,9 @@
 import { readerBlockMsMax } from "../redis.ts";
 import { assertCursor, compareCursors } from "./cursor.ts";
+import { deliver, keepRunning } from "./keep-running.ts";
 import type { Bus, Cursor, Running } from "./port.ts";
 import { withReader } from "./redis-reader.ts";
 import { decodeEntries, entriesOfRead, type RedisBusContext, readHead } from "./redis-stream.ts";
-import { deliver, keepRunning } from "./running.ts";
 
 const batchMax = 500;
 const name = "event bus tail";

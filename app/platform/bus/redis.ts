@@ -34,7 +34,7 @@ export function createRedisBus(options: RedisBusOptions): Bus {
     consume: (group, handle) => loops.add(consumeRedis(context, group, handle)),
     trim: async ({ lengthMax, ageMaxMs }) => {
       const bounds = [lengthMax, ageMaxMs].map((bound) => (bound === undefined ? "" : String(Math.floor(bound))));
-      return Number(await runScript(redis, trimScript, [keys.stream, keys.trimmed], bounds));
+      return Number(await runScript(redis, trimScript, { keys: [keys.stream, keys.trimmed], args: bounds }));
     },
     ping: async () => {
       await redis.ping();

@@ -6,11 +6,11 @@ import type { Logger } from "../logger.ts";
 import { launcherFor, type ServerAccount, serverAccount } from "./account.ts";
 import { locateBinaries } from "./binaries.ts";
 import { database, role } from "./environment.ts";
+import { freeLoopbackPort } from "./free-port.ts";
 import { createGuard } from "./guard.ts";
 import { initialiseCluster } from "./initialise.ts";
 import { openLogFile } from "./log-file.ts";
 import { clearOrphan } from "./orphan.ts";
-import { freeLoopbackPort } from "./port.ts";
 import { type Server, ServerDidNotStart, type ServerOptions, startServer } from "./server.ts";
 import { superviseServer } from "./supervise.ts";
 

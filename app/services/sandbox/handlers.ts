@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../sandbox/execution.ts";
 import type { Now } from "../../platform/clock.ts";
-import { giveUp, type JobHandler } from "../../platform/jobs.ts";
 import type { Transact } from "../../platform/outbox.ts";
+import { giveUp, type JobHandler } from "../../platform/queue/job.ts";
 import { executionFinished } from "./events.ts";
 import type { executeJob } from "./jobs.ts";
 import { toRequest, toView } from "./service.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineJob } from "../../platform/jobs.ts";
+import { defineJob } from "../../platform/queue/job.ts";
 
 /** Runs the stored execution; the row has the code and the limits. */
 export const executeJob = defineJob({

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { isWithinDepth } from "../../platform/json.ts";
 import { executionStatuses } from "../../../db/schema/sandbox.ts";
+import { isWithinDepth } from "../../platform/json.ts";
 
 export interface SandboxBounds {
   readonly timeoutMsMax: number;

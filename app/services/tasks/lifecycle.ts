@@ -1,7 +1,7 @@
 import type { Now } from "../../platform/clock.ts";
 import { newId } from "../../platform/ids.ts";
-import type { JobContract, LogLine } from "../../platform/jobs.ts";
 import type { Transact, Unit } from "../../platform/outbox.ts";
+import type { JobContract, LogLine } from "../../platform/queue/job.ts";
 import { taskChanged } from "./events.ts";
 import { isFinal, type TaskStatus } from "./states.ts";
 import type { TaskChanges, TaskEntry, TaskRow, TaskStore } from "./store.ts";

@@ -1,4 +1,4 @@
-import type { JobContract, JobHandler } from "../app/platform/jobs.ts";
+import type { JobContract, JobHandler } from "../app/platform/queue/job.ts";
 import { createExecuteHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
 import { executeJob } from "../app/services/sandbox/jobs.ts";
 

@@ -1,11 +1,11 @@
-import { GiveUp, type JobContext, TryAgainIn } from "../app/platform/jobs.ts";
 import type { Logger } from "../app/platform/logger.ts";
 import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
+import { GiveUp, type JobContext, TryAgainIn } from "../app/platform/queue/job.ts";
 import type { Delivery, DeliveryEnd, Process } from "../app/platform/queue/port.ts";
 import type { TaskError, TaskLifecycle } from "../app/services/tasks/lifecycle.ts";
-import { type AnyHandler, findHandler, type Handlers } from "./handlers.ts";
+import { type AnyHandler, findHandler, type Handlers } from "./job-handlers.ts";
 
-export interface TaskRunnerDeps {
+export interface JobRunnerDeps {
   readonly handlers: Handlers;
   readonly tasks: TaskLifecycle;
   readonly log: Logger;
@@ -15,7 +15,7 @@ export interface TaskRunnerDeps {
 const deathsMax = 3;
 
 /** Takes a delivery through its task's states: begin, handle, and end in the record before the queue hears of it. */
-export function createTaskRunner({ handlers, tasks, log }: TaskRunnerDeps): Process {
+export function createJobRunner({ handlers, tasks, log }: JobRunnerDeps): Process {
   const fail = async (delivery: Delivery, error: TaskError): Promise<DeliveryEnd> => {
     await tasks.fail(delivery.taskId, error);
     return { kind: "failed", reason: error.message };

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import type { Logger } from "./logger.ts";
-import type { QueueName } from "./queue/catalogue.ts";
+import type { Logger } from "../logger.ts";
+import type { QueueName } from "./catalogue.ts";
 
 /** What a job is called, where it waits and what it carries: the one value producer and handler share. */
 export interface JobContract<Name extends string = string, Input = unknown> {

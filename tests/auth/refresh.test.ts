@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import postgres from "postgres";
+import { randomToken } from "../../app/platform/ids.ts";
+import { type Answer, request, signUp } from "../client.ts";
+import { expectProblem, pointersOf } from "../problem.ts";
+import { sharedCopy } from "../shared-copy.ts";
+import { until } from "../until.ts";
+
+const running = sharedCopy();
+let database: postgres.Sql;
+beforeAll(() => {
+  database = postgres(running.config.DATABASE_URL ?? "", { max: 1 });
+});
+afterAll(() => database.end());
+
+const refresh = (refreshToken: unknown): Promise<Answer> => request(running.url, "/v1/auth/refresh", { body: { refreshToken } });
+const sessionStatus = async (token: string) => (await request(running.url, "/v1/auth/session", { token })).status;
+
+describe("rotation", () => {
+  test("each refresh gives a new pair for the same user and session", async () => {
+    const user = await signUp(running.url);
+    const seen = new Set([user.refreshToken]);
+    let { refreshToken } = user;
+    for (let n = 1; n <= 5; n += 1) {
+      const { status, body } = await refresh(refreshToken);
+      expect([status, body.user.id, body.tokenType, body.expiresIn]).toEqual([200, user.id, "Bearer", 900]);
+      expect(await sessionStatus(body.accessToken)).toBe(200);
+      refreshToken = body.refreshToken;
+      seen.add(refreshToken);
+    }
+    expect(seen.size).toBe(6);
+    const [row] = await database`select count(*)::int as sessions from sessions where user_id = ${user.id}`;
+    expect(row?.sessions).toBe(1);
+  });
+
+  test("the session shows when it was last used", async () => {
+    const user = await signUp(running.url);
+    const before = (await request(running.url, "/v1/auth/session", { token: user.token })).body.session.lastSeenAt;
+    await refresh(user.refreshToken);
+    const after = (await request(running.url, "/v1/auth/session", { token: user.token })).body.session.lastSeenAt;
+    expect(Date.parse(after)).toBeGreaterThan(Date.parse(before));
+  });
+});
+
+describe("reuse of an old token ends the whole family (RFC 9700 §4.14.2)", () => {
+  test("the first token, after the second was used", async () => {
+    const user = await signUp(running.url);
+    const second = (await refresh(user.refreshToken)).body;
+    const third = (await refresh(second.refreshToken)).body;
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+    expectProblem(await refresh(third.refreshToken), "invalid_refresh_token");
+    for (const token of [user.token, second.accessToken, third.accessToken]) expect(await sessionStatus(token)).toBe(401);
+  });
+
+  test("other sessions of the user, and other users, go on", async () => {
+    const user = await signUp(running.url);
+    const other = (await request(running.url, "/v1/auth/login", { body: { email: user.email, password: user.password } })).body;
+    const stranger = await signUp(running.url);
+    await refresh(user.refreshToken);
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+    expect((await refresh(other.refreshToken)).status).toBe(200);
+    expect((await refresh(stranger.refreshToken)).status).toBe(200);
+  });
+
+  test("it is announced, with the reason and without the token", async () => {
+    const user = await signUp(running.url);
+    await refresh(user.refreshToken);
+    await refresh(user.refreshToken);
+    const [event] = await until("the event is on the bus", async () => {
+      const rows = await database`select data::text as data from bus_events where type = 'session.revoked' and audience = ${user.id}`;
+      return rows.length > 0 ? rows : undefined;
+    });
+    expect(JSON.parse(event?.data)).toEqual({ userId: user.id, reason: "reuse" });
+  });
+
+  test("used many times at once: at most one new pair, and it does not outlive the reuse", async () => {
+    const user = await signUp(running.url);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(user.refreshToken)));
+    const renewed = answers.filter(({ status }) => status === 200);
+    expect(renewed).toHaveLength(1);
+    for (const answer of answers) if (answer.status !== 200) expectProblem(answer, "invalid_refresh_token");
+    expectProblem(await refresh(renewed[0]?.body.refreshToken), "invalid_refresh_token");
+  });
+});
+
+describe("what is refused", () => {
+  test.each<readonly [string, (token: string) => string]>([
+    ["an unknown token", () => randomToken(32)],
+    ["nothing", () => ""],
+    ["one with a character more", (token) => `${token}A`],
+    ["one with a character less", (token) => token.slice(0, -1)],
+    ["padding", (token) => `${token}=`],
+    ["a space before it", (token) => ` ${token}`],
+    ["other letter case", (token) => swapCase(token)],
+    ["a NUL", (token) => `${token}\0`],
+    ["its other spelling in base64url (unused low bits)", (token) => token.slice(0, -1) + nextLetter(token.at(-1) ?? "A")],
+  ])("%s: 401, and the session goes on", async (_, change) => {
+    const user = await signUp(running.url);
+    expectProblem(await refresh(change(user.refreshToken)), "invalid_refresh_token");
+    expect((await refresh(user.refreshToken)).status).toBe(200);
+  });
+
+  test("the digest that is stored is no token, and no token is stored", async () => {
+    const user = await signUp(running.url);
+    const rows = await database`select r.* from refresh_tokens r join sessions s on s.id = r.session_id where s.user_id = ${user.id}`;
+    expect(JSON.stringify(rows)).not.toContain(user.refreshToken);
+    expectProblem(await refresh(rows[0]?.hash), "invalid_refresh_token");
+  });
+
+  test("an access token is no refresh token, and the other way round", async () => {
+    const user = await signUp(running.url);
+    // Longer than any refresh token, so it is refused by its shape.
+    expect(pointersOf(await refresh(user.token))).toEqual(["/refreshToken"]);
+    expectProblem(await request(running.url, "/v1/me", { token: user.refreshToken }), "invalid_token");
+  });
+
+  test("one that has expired", async () => {
+    const user = await signUp(running.url);
+    await database`update refresh_tokens set expires_at = now() where session_id in (select id from sessions where user_id = ${user.id})`;
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+  });
+
+  test("one of an account that is gone", async () => {
+    const user = await signUp(running.url);
+    await database`delete from users where id = ${user.id}`;
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+    expectProblem(await request(running.url, "/v1/me", { token: user.token }), "invalid_token");
+  });
+
+  test.each<readonly [unknown, string]>([
+    [{}, "/refreshToken"],
+    [{ refreshToken: 7 }, "/refreshToken"],
+    [{ refreshToken: "x", userId: "usr_1" }, "/userId"],
+    [{ refreshToken: "x".repeat(257) }, "/refreshToken"],
+  ])("%j: 400", async (body, pointer) => {
+    expect(pointersOf(await request(running.url, "/v1/auth/refresh", { body }))).toEqual([pointer]);
+  });
+});
+
+function swapCase(text: string): string {
+  return [...text].map((char) => (char === char.toUpperCase() ? char.toLowerCase() : char.toUpperCase())).join("");
+}
+
+function nextLetter(char: string): string {
+  return String.fromCharCode(char.charCodeAt(0) + 1);
+}

@@ -1,0 +1,100 @@
+import { z } from "zod";
+import { signUp } from "../client.ts";
+import { testPostgres, testRedis } from "../services.ts";
+import { type Child, startChild } from "./child.ts";
+import type { Bench, Measure, RunningSide, Sample } from "./harness.ts";
+import { generateLoad } from "./load.ts";
+
+const connections = 50;
+const seconds = 3;
+
+const latencies: readonly Measure[] = [
+  { name: "CPU per request", unit: "µs" },
+  { name: "p50", unit: "ms" },
+  { name: "p95", unit: "ms", bar: { valueMax: 10 } },
+  { name: "p99", unit: "ms" },
+];
+const measures: readonly Measure[] = [{ name: "requests", unit: "1/s", bar: { ratioMin: 0.6 } }, ...latencies];
+
+/** An authenticated GET through the whole stack against a bare Hono route. */
+export const httpAuth: readonly Bench[] = [
+  {
+    name: "http-auth",
+    what: "Authenticated GET that touches no database, limits counted in process; peer: a bare Hono JSON route.",
+    needsRedis: false,
+    rounds: 5,
+    measures,
+    ...sides({ path: "/v1/bench", redis: false }),
+  },
+  {
+    name: "http-auth-redis",
+    what: "The same with limits counted in Redis: one round trip per request.",
+    needsRedis: true,
+    rounds: 3,
+    measures: [{ name: "requests", unit: "1/s" }, ...latencies],
+    ...sides({ path: "/v1/bench", redis: true }),
+  },
+  {
+    name: "http-auth-me",
+    what: "GET /v1/me, one select by primary key; peer: a bare Hono route that makes the same select through postgres.js.",
+    needsRedis: false,
+    rounds: 3,
+    measures: [{ name: "requests", unit: "1/s" }, ...latencies],
+    ...sides({ path: "/v1/me", redis: false }),
+  },
+];
+
+/** Both sides see one database with one user in it, and get the same request. */
+function sides(options: { readonly path: string; readonly redis: boolean }): Pick<Bench, "subject" | "peer"> {
+  let made: Promise<{ readonly keelson: Child; readonly databaseUrl: string; readonly user: { id: string; token: string } }> | undefined;
+  const make = async () => {
+    const databaseUrl = await testPostgres();
+    const redisUrl = options.redis ? await testRedis() : undefined;
+    const keelson = await startChild("http-keelson-server.ts", { databaseUrl, redisUrl });
+    return { keelson, databaseUrl, user: await signUp(await keelson.ask("url", {}, z.string())) };
+  };
+  return {
+    subject: {
+      what: "Keelson",
+      start: async () => {
+        made = make();
+        const { keelson, user } = await made;
+        return loaded(keelson, { path: options.path, token: user.token });
+      },
+    },
+    peer: {
+      what: "bare Hono",
+      start: async () => {
+        if (made === undefined) throw new Error("the subject starts first: it makes the user");
+        const { databaseUrl, user } = await made;
+        const bare = await startChild("http-bare-server.ts", { databaseUrl, userId: user.id });
+        return loaded(bare, { path: options.path, token: user.token });
+      },
+    },
+  };
+}
+
+const cpuUsage = z.object({ user: z.number(), system: z.number() });
+
+async function loaded(server: Child, request: { readonly path: string; readonly token: string }): Promise<RunningSide> {
+  const url = `${await server.ask("url", {}, z.string())}${request.path}`;
+  const headers = { authorization: `Bearer ${request.token}` };
+  const cpuMicros = async () => {
+    const { user, system } = await server.ask("cpu", {}, cpuUsage);
+    return user + system;
+  };
+  return {
+    measure: async (): Promise<Sample> => {
+      const before = await cpuMicros();
+      const report = await generateLoad({ url, headers, connections, seconds });
+      return {
+        requests: report.requests / report.seconds,
+        "CPU per request": ((await cpuMicros()) - before) / report.requests,
+        p50: report.p50Ms,
+        p95: report.p95Ms,
+        p99: report.p99Ms,
+      };
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,72 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { openDatabase } from "../../db/client.ts";
+import { readConfig } from "../../app/config.ts";
+import { createGuards } from "../../app/http/guards.ts";
+import { bearerSecurity, createRoutes, type Guards, jsonAnswer } from "../../app/http/route.ts";
+import { createApp, listen } from "../../app/http/server.ts";
+import { systemNow as now } from "../../app/platform/clock.ts";
+import { createIdempotencyRecords } from "../../app/platform/idempotency/store.ts";
+import { createLogger } from "../../app/platform/logger.ts";
+import { createTransact } from "../../app/platform/outbox.ts";
+import { createSeal } from "../../app/platform/seal.ts";
+import { openLimiter } from "../../app/platform/substrate.ts";
+import { createAccessTokens } from "../../app/services/auth/access-tokens.ts";
+import { createPasswords } from "../../app/services/auth/passwords.ts";
+import { authRoutes } from "../../app/services/auth/routes.ts";
+import { createAuthService } from "../../app/services/auth/service.ts";
+import { createSessions } from "../../app/services/auth/sessions.ts";
+import { importSigningKey, signingKeySecret } from "../../app/services/auth/signing-key.ts";
+import { createAuthStore } from "../../app/services/auth/store.ts";
+import { answerParent, argumentOf } from "./child.ts";
+
+// The subject of http-auth: what boot.ts puts before a route, with default settings but for a limit that the load does not reach.
+const { databaseUrl, redisUrl } = argumentOf(z.object({ databaseUrl: z.string(), redisUrl: z.string().optional() }));
+const config = readConfig(undefined, {
+  DATABASE_URL: databaseUrl,
+  ...(redisUrl ? { REDIS_URL: redisUrl } : {}),
+  KEELSON_KEY_PREFIX: "bench",
+  KEELSON_RATE_LIMIT_PER_MINUTE: "10000000",
+});
+const log = createLogger({ level: config.LOG_LEVEL, part: "main" });
+const database = openDatabase({ url: databaseUrl, connectionsMax: 10, applicationName: "keelson bench" });
+const store = createAuthStore(database.db);
+const key = await importSigningKey(await signingKeySecret.generate());
+const transact = createTransact({ db: database.db, now, wake: () => undefined });
+const accessTokens = createAccessTokens({
+  key,
+  publicKeys: store.signingKeys,
+  issuer: "keelson",
+  lifetimeSeconds: config.KEELSON_ACCESS_TOKEN_SECONDS,
+  now,
+});
+const sessions = createSessions({ store, transact, accessTokens, refreshSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS, now });
+const auth = createAuthService({ store, transact, sessions, passwords: createPasswords(), signup: "open", now });
+const guards = createGuards({
+  verify: accessTokens.verify,
+  limiter: openLimiter({ config, databaseUrl }, { sql: database.sql, log }),
+  idempotencyRecords: createIdempotencyRecords({ db: database.db, seal: createSeal(crypto.getRandomValues(Buffer.alloc(32))), now }),
+  requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
+  credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
+});
+const app = createApp({
+  log,
+  trustProxy: config.KEELSON_TRUST_PROXY,
+  bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
+  readiness: async () => ({ status: "ready", dependencies: {} }),
+  services: [authRoutes({ auth, guards, publicKeys: store.signingKeys }), benchRoutes(guards)],
+});
+const http = listen(app, { host: "127.0.0.1", port: 0 });
+answerParent({ url: () => http.url, cpu: () => process.cpuUsage() });
+
+function benchRoutes(behind: Guards) {
+  return createRoutes().openapi(
+    createRoute({
+      method: "get",
+      path: "/v1/bench",
+      security: bearerSecurity,
+      middleware: behind.signedIn,
+      responses: { 200: jsonAnswer("A small answer", z.object({ answer: z.number(), text: z.string() })) },
+    }),
+    (c) => c.json({ answer: 42, text: "as small as an answer usually is" }, 200),
+  );
+}

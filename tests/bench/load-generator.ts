@@ -1,0 +1,76 @@
+import type { Socket } from "bun";
+import { percentile } from "./harness.ts";
+import type { Load, LoadReport } from "./load.ts";
+
+// Where wrk is missing: each connection sends its next request when the last one is answered.
+
+interface Connection {
+  /** What has arrived of the answer; one byte is one character. */
+  text: string;
+  sentAt: number;
+}
+
+const load: Load = JSON.parse(process.argv[2] ?? "{}");
+const url = new URL(load.url);
+const lines = Object.entries(load.headers).map(([name, value]) => `${name}: ${value}\r\n`);
+const request = `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n${lines.join("")}\r\n`;
+const latenciesMs: number[] = [];
+let failed = 0;
+
+const startedAt = performance.now();
+const endsAt = startedAt + load.seconds * 1_000;
+const sockets = await Promise.all(Array.from({ length: load.connections }, connect));
+await Bun.sleep(endsAt - performance.now());
+const seconds = (performance.now() - startedAt) / 1_000;
+for (const socket of sockets) socket.end();
+
+const sorted = Float64Array.from(latenciesMs).toSorted();
+const report: LoadReport = {
+  requests: sorted.length,
+  seconds,
+  failed,
+  p50Ms: percentile(sorted, 0.5),
+  p95Ms: percentile(sorted, 0.95),
+  p99Ms: percentile(sorted, 0.99),
+};
+process.stdout.write(`REPORT ${JSON.stringify(report)}\n`);
+process.exit(0);
+
+function connect(): Promise<Socket<Connection>> {
+  return Bun.connect<Connection>({
+    hostname: url.hostname,
+    port: Number(url.port),
+    data: { text: "", sentAt: 0 },
+    socket: {
+      open: send,
+      data: (socket, chunk) => {
+        socket.data.text += chunk.toString("latin1");
+        if (isWhole(socket.data.text)) next(socket);
+      },
+      error: () => {
+        failed += 1;
+      },
+    },
+  });
+}
+
+function send(socket: Socket<Connection>): void {
+  socket.data.text = "";
+  socket.data.sentAt = performance.now();
+  socket.write(request);
+}
+
+function next(socket: Socket<Connection>): void {
+  const now = performance.now();
+  latenciesMs.push(now - socket.data.sentAt);
+  if (!socket.data.text.startsWith("HTTP/1.1 2")) failed += 1;
+  if (now < endsAt) send(socket);
+}
+
+function isWhole(text: string): boolean {
+  const bodyAt = text.indexOf("\r\n\r\n") + 4;
+  if (bodyAt < 4) return false;
+  const length = /^content-length: (?<bytes>\d+)/im.exec(text)?.groups?.bytes;
+  if (length === undefined) throw new Error("the answer does not tell its length");
+  return text.length >= bodyAt + Number(length);
+}

@@ -1,0 +1,28 @@
+import { parseArgs } from "node:util";
+import { stopTestServices, testRedis } from "../services.ts";
+import { compare } from "./harness.ts";
+import { httpAuth } from "./http-auth.ts";
+import { queue } from "./queue.ts";
+import { record } from "./report.ts";
+
+// bun run bench [name…] [--rounds N]: `queue` stands for every bench whose name begins with `queue-`.
+const benches = [...httpAuth, ...queue];
+
+const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new RangeError("--rounds expects a whole number from 1");
+const wanted = benches.filter(({ name }) => positionals.length === 0 || positionals.some((it) => name === it || name.startsWith(`${it}-`)));
+if (wanted.length === 0) throw new Error(`no such bench; there are ${benches.map(({ name }) => name).join(", ")}`);
+
+try {
+  for (const bench of wanted) {
+    if (bench.needsRedis && (await testRedis()) === undefined) {
+      console.warn(`${bench.name}: SKIPPED, there is no Redis`);
+      continue;
+    }
+    const outcomes = await compare(bench, rounds ?? bench.rounds, (line) => console.log(line));
+    await record(bench, outcomes, rounds ?? bench.rounds);
+  }
+} finally {
+  await stopTestServices();
+}
