@@ -46,6 +46,9 @@ export interface Copy {
   close(): Promise<void>;
 }
 
+/** At shutdown, what streams have to send the result of a task that has just ended. */
+const lastWordsMs = 1_000;
+
 /** The composition root: opens everything in order. When a part fails, what was opened is closed and the reason is thrown. */
 export async function boot(config: Config, log: Logger): Promise<Copy> {
   await using opening = new AsyncDisposableStack();
@@ -148,9 +151,11 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     graceOver.addEventListener("abort", () => streamsEnd.abort(), { once: true });
     const requests = Promise.all([streams.drain(streamsEnd.signal), http?.stop(graceOver)]);
     await threads.drain(config.KEELSON_SHUTDOWN_GRACE_MS);
-    // No task runs here any more, so a stream would wait in vain: its client resumes at another copy.
-    streamsEnd.abort();
+    // No task runs here any more. Streams of tasks that have ended get to say so; the others would wait in vain, and resume at another copy.
+    threads.feed.lookAgain();
+    const cut = setTimeout(() => streamsEnd.abort(), lastWordsMs);
     await requests;
+    clearTimeout(cut);
   };
   opening.defer(drain);
 

@@ -7,6 +7,8 @@ export interface BusFeed extends Feed {
   readonly methods: MainForBus;
   /** The bus thread is there, perhaps again: tells it what is watched, and the watchers to look, since news may have been missed. */
   attach(channel: Channel<BusThread>): void;
+  /** Has every watcher look again. */
+  lookAgain(): void;
 }
 
 /** The main thread's half of live news; the bus thread has the other. */
@@ -30,6 +32,9 @@ export function createBusFeed(): BusFeed {
         channel.tell("watch", { subject });
         tellWatchers(subject);
       }
+    },
+    lookAgain: () => {
+      for (const subject of watchers.keys()) tellWatchers(subject);
     },
     watch: (subject, onNews) => {
       const of = watchers.get(subject);

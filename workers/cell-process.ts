@@ -1,8 +1,7 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { constants, setPriority, tmpdir } from "node:os";
-import { join } from "node:path";
+import { constants, setPriority } from "node:os";
 import { type CellMessage, parseCellMessage } from "../sandbox/cell-messages.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../sandbox/execution.ts";
+import { makeCellFolder, removeCellFolder } from "./cell-folder.ts";
 
 /** What came of one execution in a cell, and whether the cell may be used again. */
 export interface CellAnswer {
@@ -34,7 +33,7 @@ export interface CellOptions {
 
 /** Spawns a cell with an empty environment, an empty working folder of its own and lowered priority. */
 export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Cell {
-  const folder = mkdtempSync(join(tmpdir(), "keelson-cell-"));
+  const folder = makeCellFolder();
   const ready = Promise.withResolvers<void>();
   const exited = Promise.withResolvers<string>();
   ready.promise.catch(() => undefined);
@@ -64,7 +63,7 @@ export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Ce
   };
   const end = (reason: string, cpuMsAtEnd: number): void => {
     clearTimeout(readyTimer);
-    rmSync(folder, { recursive: true, force: true });
+    removeCellFolder(folder);
     ready.reject(new Error(`a sandbox cell ended before it was ready: ${reason}`));
     if (current) finish({ outcome: killedOutcome(current, reason, cpuMsAtEnd - cpuMsTotal), reusable: false, reason });
     exited.resolve(reason);
@@ -114,7 +113,7 @@ function spawnIn(folder: string, command: readonly string[], handlers: ChildHand
     const stdio: ["ignore", "ignore", "ignore"] = ["ignore", "ignore", "ignore"];
     return Bun.spawn([...command], { cwd: folder, env: {}, stdio, serialization: "advanced", ...handlers });
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
+    removeCellFolder(folder);
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { sweepCellFolders } from "./cell-folder.ts";
 import { createCellPool } from "./cell-pool.ts";
 import { openChannel } from "./channel.ts";
 import type { NoMethods, SandboxCalls, SandboxThread, SandboxThreadData } from "./protocol.ts";
@@ -5,6 +6,7 @@ import { runThread } from "./thread-entry.ts";
 
 /** Supervises the cells. Opens no connection and runs no guest code itself. */
 await runThread<SandboxThreadData, NoMethods>(async ({ data, log }) => {
+  sweepCellFolders();
   const pool = createCellPool({
     command: [...data.cellCommand],
     size: data.config.KEELSON_SANDBOX_CELLS ?? navigator.hardwareConcurrency,
