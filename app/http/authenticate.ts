@@ -22,6 +22,6 @@ export function authenticate(verify: VerifyAccessToken) {
 
 /** Requires the admin role; stands behind `authenticate`. */
 export const requireAdmin = createMiddleware<AppEnv>(async function requireAdmin(c, next) {
-  if (c.var.actor?.role !== "admin") throw new Problem("forbidden", { detail: "This needs the admin role." });
+  if (c.get("actor")?.role !== "admin") throw new Problem("forbidden", { detail: "This needs the admin role." });
   await next();
 });

@@ -20,7 +20,8 @@ export function idempotency(records: IdempotencyRecords) {
         errors: [{ pointer: "header.idempotency-key", detail: "1 to 255 visible ASCII characters" }],
       });
     }
-    const address = { scope: c.var.actor ? `user:${c.var.actor.userId}` : "anonymous", key };
+    const actor = c.get("actor");
+    const address = { scope: actor ? `user:${actor.userId}` : "anonymous", key };
     const claim = await records.claim(address, await fingerprint(c));
     switch (claim.kind) {
       case "replay":

@@ -14,7 +14,7 @@ export function answerProblem(error: unknown, c: AppContext): Response {
   const { status, title } = problemTypes[problem.code];
   const { detail, errors, headers, retryAfterSeconds: retryAfter } = problem.init;
   const cause = problem.cause;
-  if (status >= 500) c.var.log?.[status === 500 ? "error" : "warn"]({ err: cause ?? problem, code: problem.code }, "request failed");
+  if (status >= 500) c.get("log")?.()[status === 500 ? "error" : "warn"]({ err: cause ?? problem, code: problem.code }, "request failed");
   const body = {
     type: `/problems/${problem.code}`,
     title,

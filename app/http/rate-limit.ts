@@ -1,13 +1,16 @@
 import { createMiddleware } from "hono/factory";
 import { Problem } from "../platform/errors.ts";
 import type { LimitDecision, Limiter, LimitPolicy } from "../platform/limiter/port.ts";
-import type { AppContext, AppEnv } from "./env.ts";
+import { type AppContext, type AppEnv, setAnswerHeader } from "./env.ts";
 
 /** Whom a request counts against. */
 export type LimitKey = (c: AppContext) => string;
 
-export const byAddress: LimitKey = (c) => `ip:${addressBlock(c.var.origin.ip ?? "unknown")}`;
-export const byUser: LimitKey = (c) => (c.var.actor ? `user:${c.var.actor.userId}` : byAddress(c));
+export const byAddress: LimitKey = (c) => `ip:${addressBlock(c.get("origin").ip ?? "unknown")}`;
+export const byUser: LimitKey = (c) => {
+  const actor = c.get("actor");
+  return actor ? `user:${actor.userId}` : byAddress(c);
+};
 
 /** Refuses with 429 beyond the policy; always tells the state (IETF draft-ietf-httpapi-ratelimit-headers-11). */
 export function rateLimit(limiter: Limiter, policy: LimitPolicy, key: LimitKey) {
@@ -23,7 +26,8 @@ export function rateLimit(limiter: Limiter, policy: LimitPolicy, key: LimitKey) 
       });
     }
     await next();
-    for (const [name, value] of Object.entries(headers)) c.header(name, value);
+    setAnswerHeader(c, "ratelimit-policy", headers["ratelimit-policy"]);
+    setAnswerHeader(c, "ratelimit", headers.ratelimit);
   });
 }
 

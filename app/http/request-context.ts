@@ -1,7 +1,7 @@
 import { createMiddleware } from "hono/factory";
 import { newId } from "../platform/ids.ts";
 import type { Logger } from "../platform/logger.ts";
-import type { AppContext, AppEnv } from "./env.ts";
+import { type AppContext, type AppEnv, setAnswerHeader } from "./env.ts";
 
 const acceptableId = /^[\w.=-]{1,128}$/;
 /** W3C Trace Context §3.2: version, trace id, parent id, flags; version ff and ids of zeros are not valid. */
@@ -15,16 +15,42 @@ export function requestContext(options: { readonly log: Logger; readonly trustPr
   return createMiddleware<AppEnv>(async function requestContext(c, next) {
     const given = c.req.header("x-request-id");
     const requestId = given && acceptableId.test(given) ? given : newId("request");
-    const traceId = traceparentShape.exec(c.req.header("traceparent") ?? "")?.groups?.traceId;
+    // The body limit puts another request in its place, of which Bun knows no address.
+    const asReceived = c.req.raw;
+    const ip = once(() => (options.trustProxy && forwardedFor(c)) || c.env.server.requestIP(asReceived)?.address);
     c.set("requestId", requestId);
-    c.set("origin", { requestId, ip: clientAddress(c, options.trustProxy), userAgent: c.req.header("user-agent")?.slice(0, 512) });
-    c.set("log", options.log.child(traceId ? { requestId, traceId } : { requestId }));
+    c.set("origin", {
+      requestId,
+      get ip() {
+        return ip();
+      },
+      get userAgent() {
+        return c.req.header("user-agent")?.slice(0, 512);
+      },
+    });
+    c.set(
+      "log",
+      once(() => options.log.child(correlation(c, requestId))),
+    );
     await next();
-    c.header("x-request-id", requestId);
+    setAnswerHeader(c, "x-request-id", requestId);
   });
 }
 
-function clientAddress(c: AppContext, trustProxy: boolean): string | undefined {
-  const forwarded = trustProxy ? c.req.header("x-forwarded-for")?.split(",")[0]?.trim() : undefined;
-  return forwarded || c.env.server.requestIP(c.req.raw)?.address;
+function correlation(c: AppContext, requestId: string) {
+  const traceId = traceparentShape.exec(c.req.header("traceparent") ?? "")?.groups?.traceId;
+  return traceId ? { requestId, traceId } : { requestId };
+}
+
+function forwardedFor(c: AppContext): string | undefined {
+  return c.req.header("x-forwarded-for")?.split(",")[0]?.trim();
+}
+
+/** What only some requests need is made when one of them asks. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }

@@ -30,7 +30,7 @@ export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
 
   app.use(requestContext({ log: deps.log, trustProxy: deps.trustProxy }));
   app.use(onlyErrors);
-  app.use(accessLog);
+  app.use(accessLog(deps.log));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
   app.use(bodyLimit({ maxSize: deps.bodyBytesMax, onError: refuseBody(deps.bodyBytesMax) }));
 
@@ -65,7 +65,7 @@ export function listen(app: OpenAPIHono<AppEnv>, at: { readonly host: string; re
   return {
     url: `http://${at.host.includes(":") ? `[${at.host}]` : at.host}:${server.port}`,
     stop: async (now) => {
-      const cut = () => void setTimeout(() => server.stop(true), lastBytesMs);
+      const cut = () => void setTimeout(() => void server.stop(true), lastBytesMs);
       now.addEventListener("abort", cut, { once: true });
       if (now.aborted) cut();
       await server.stop(false);

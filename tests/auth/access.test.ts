@@ -51,7 +51,12 @@ describe("what belongs to somebody else does not exist", () => {
   });
 
   test("somebody else's id as a cursor shows nothing of theirs", async () => {
-    for (const path of [`/v1/tasks?cursor=${task}`, `/v1/tasks?cursor=tsk_z`, `/v1/sandbox/executions?cursor=${execution}`, "/v1/sandbox/executions?cursor=zzz"]) {
+    for (const path of [
+      `/v1/tasks?cursor=${task}`,
+      "/v1/tasks?cursor=tsk_z",
+      `/v1/sandbox/executions?cursor=${execution}`,
+      "/v1/sandbox/executions?cursor=zzz",
+    ]) {
       expect((await get(path, bob.token)).body).toEqual({ data: [], nextCursor: null });
     }
   });
@@ -84,7 +89,9 @@ test("pages are cut where asked, and together are everything once", async () => 
   const user = await signUp(running.url);
   const made: string[] = [];
   for (let n = 0; n < 7; n += 1) {
-    made.unshift((await request(running.url, "/v1/sandbox/executions", { token: user.token, body: { code: String(n) } })).body.execution.id);
+    made.unshift(
+      (await request(running.url, "/v1/sandbox/executions", { token: user.token, body: { code: String(n) } })).body.execution.id,
+    );
   }
   const seen: string[] = [];
   const sizes: number[] = [];

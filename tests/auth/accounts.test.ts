@@ -8,7 +8,8 @@ import { sharedCopy } from "../shared-copy.ts";
 const running = sharedCopy();
 const password = "correct horse battery staple";
 const freshEmail = () => `${randomToken(9)}@example.com`;
-const post = (path: string, body: unknown, token?: string): Promise<Answer> => request(running.url, path, { body, ...(token ? { token } : {}) });
+const post = (path: string, body: unknown, token?: string): Promise<Answer> =>
+  request(running.url, path, { body, ...(token ? { token } : {}) });
 const get = (path: string, token: string): Promise<Answer> => request(running.url, path, { token });
 
 function expectSignedIn({ body }: Answer, email: string): void {
@@ -62,7 +63,12 @@ describe("POST /v1/auth/signup", () => {
     const email = freshEmail();
     expect((await post("/v1/auth/signup", { email, password: secret })).status).toBe(201);
     expect((await post("/v1/auth/login", { email, password: secret })).status).toBe(200);
-    for (const near of [secret.slice(0, -1), `${secret} `, secret.toUpperCase() === secret ? `${secret}x` : secret.toUpperCase(), secret.trim() === secret ? `${secret}\0` : secret.trim()]) {
+    for (const near of [
+      secret.slice(0, -1),
+      `${secret} `,
+      secret.toUpperCase() === secret ? `${secret}x` : secret.toUpperCase(),
+      secret.trim() === secret ? `${secret}\0` : secret.trim(),
+    ]) {
       expectProblem(await post("/v1/auth/login", { email, password: near }), "invalid_credentials");
     }
   });
@@ -199,7 +205,10 @@ describe("the session", () => {
 
   test("the device is the User-Agent it was opened with", async () => {
     const { email, password: secret } = await signUp(running.url);
-    const answer = await request(running.url, "/v1/auth/login", { body: { email, password: secret }, headers: { "user-agent": "Kestrel/1.0 (é)" } });
+    const answer = await request(running.url, "/v1/auth/login", {
+      body: { email, password: secret },
+      headers: { "user-agent": "Kestrel/1.0 (é)" },
+    });
     expect(answer.body.session.device).toBe("Kestrel/1.0 (é)");
   });
 

@@ -23,7 +23,11 @@ describe("the set-up link", () => {
     expect(answer.body.user).toMatchObject({ email: admin.email, name: "Root", role: "admin" });
     expect((await request(url, "/v1/me", { token: answer.body.accessToken })).body.user.role).toBe("admin");
 
-    for (const body of [{ token, ...admin }, { token, email: "second@example.com", password }]) expectProblem(await setUp(url, body), "invalid_setup_token");
+    for (const body of [
+      { token, ...admin },
+      { token, email: "second@example.com", password },
+    ])
+      expectProblem(await setUp(url, body), "invalid_setup_token");
     expectProblem(await request(url, "/v1/auth/login", { body: { email: "second@example.com", password } }), "invalid_credentials");
     expect((await request(url, "/v1/auth/login", { body: admin })).body.user.role).toBe("admin");
   }, 30_000);
@@ -40,7 +44,15 @@ describe("the set-up link", () => {
     await using running = await startTestCopy();
     const { url, copy } = running;
     const token = copy.setupToken ?? "";
-    for (const wrong of ["", "x", `${token}x`, token.slice(1), token.toLowerCase() === token ? "y" : token.toLowerCase(), ` ${token}`, "a\0b"]) {
+    for (const wrong of [
+      "",
+      "x",
+      `${token}x`,
+      token.slice(1),
+      token.toLowerCase() === token ? "y" : token.toLowerCase(),
+      ` ${token}`,
+      "a\0b",
+    ]) {
       expectProblem(await setUp(url, { token: wrong, ...admin }), "invalid_setup_token");
     }
     expect(pointersOf(await setUp(url, admin))).toEqual(["/token"]);
@@ -95,7 +107,10 @@ describe("KEELSON_ADMIN_EMAIL and KEELSON_ADMIN_PASSWORD", () => {
     await using first = await startTestCopy("postgres", settings);
     const later = { KEELSON_ADMIN_EMAIL: "eve@example.com", KEELSON_ADMIN_PASSWORD: "another password" };
     await using second = await restart(first, later);
-    expectProblem(await request(second.url, "/v1/auth/login", { body: { email: "eve@example.com", password: "another password" } }), "invalid_credentials");
+    expectProblem(
+      await request(second.url, "/v1/auth/login", { body: { email: "eve@example.com", password: "another password" } }),
+      "invalid_credentials",
+    );
     expect((await request(second.url, "/v1/auth/login", { body: admin })).status).toBe(200);
   }, 30_000);
 

@@ -54,35 +54,59 @@ test("the tokens of these tests are good but for what each changes", async () =>
 
 describe("forged, altered and foreign tokens", () => {
   const attacks: readonly (readonly [string, () => string | Promise<string>])[] = [
-    ...["none", "None", "NONE", "nOnE", ""].flatMap(
-      (alg): (readonly [string, () => string])[] => [
-        [`alg "${alg}" without a signature`, () => `${encode({ ...goodHeader(), alg })}.${encode(goodClaims())}.`],
-        [`alg "${alg}" with an old signature`, () => `${encode({ ...goodHeader(), alg })}.${parts(user.token)[1]}.${parts(user.token)[2]}`],
-      ],
-    ),
+    ...["none", "None", "NONE", "nOnE", ""].flatMap((alg): (readonly [string, () => string])[] => [
+      [`alg "${alg}" without a signature`, () => `${encode({ ...goodHeader(), alg })}.${encode(goodClaims())}.`],
+      [`alg "${alg}" with an old signature`, () => `${encode({ ...goodHeader(), alg })}.${parts(user.token)[1]}.${parts(user.token)[2]}`],
+    ]),
     ["no alg", () => `${encode({ typ: "at+jwt", kid })}.${encode(goodClaims())}.${parts(user.token)[2]}`],
     ["HS256 with the public key's bytes", () => hmacToken({ alg: "HS256" }, Buffer.from(publicJwk.x ?? "", "base64url"))],
     ["HS256 with the public key as base64url", () => hmacToken({ alg: "HS256" }, publicJwk.x ?? "")],
     ["HS256 with the public key as JWK", () => hmacToken({ alg: "HS256" }, JSON.stringify(publicJwk))],
-    ["HS256 with the public key as PEM", () => hmacToken({ alg: "HS256" }, createPublicKey({ key: { ...publicJwk }, format: "jwk" }).export({ type: "spki", format: "pem" }))],
+    [
+      "HS256 with the public key as PEM",
+      () => hmacToken({ alg: "HS256" }, createPublicKey({ key: { ...publicJwk }, format: "jwk" }).export({ type: "spki", format: "pem" })),
+    ],
     ["HS256 with an empty key", () => hmacToken({ alg: "HS256" }, "")],
     ["HS256 with the kid as key", () => hmacToken({ alg: "HS256" }, kid)],
-    ["the newer name of the algorithm", () => `${encode({ ...goodHeader(), alg: "Ed25519" })}.${parts(user.token)[1]}.${parts(user.token)[2]}`],
+    [
+      "the newer name of the algorithm",
+      () => `${encode({ ...goodHeader(), alg: "Ed25519" })}.${parts(user.token)[1]}.${parts(user.token)[2]}`,
+    ],
     ["another key under our kid", () => mint({ key: foreign.privateJwk })],
     ["another key under a kid of its own", () => mint({ key: foreign.privateJwk, header: { kid: "foreign" } })],
-    ["another key, brought along in the header", () => mint({ key: foreign.privateJwk, header: { kid: undefined, jwk: foreign.publicJwk } })],
+    [
+      "another key, brought along in the header",
+      () => mint({ key: foreign.privateJwk, header: { kid: undefined, jwk: foreign.publicJwk } }),
+    ],
     ["another key, brought along, under our kid", () => mint({ key: foreign.privateJwk, header: { jwk: foreign.publicJwk } })],
     ["another key behind jku", () => mint({ key: foreign.privateJwk, header: { kid: "foreign", jku: `${running.url}/jwks` } })],
     ["another key behind x5u", () => mint({ key: foreign.privateJwk, header: { x5u: `${running.url}/cert` } })],
-    ...["../../../../dev/null", "../signing-key", "' or 1=1 --", "'; drop table signing_keys; --", "__proto__", "constructor", "", "\0", "k".repeat(4_000)].map(
-      (injected): readonly [string, () => Promise<string>] => [`kid ${JSON.stringify(injected.slice(0, 40))}`, () => mint({ header: { kid: injected } })],
-    ),
+    ...[
+      "../../../../dev/null",
+      "../signing-key",
+      "' or 1=1 --",
+      "'; drop table signing_keys; --",
+      "__proto__",
+      "constructor",
+      "",
+      "\0",
+      "k".repeat(4_000),
+    ].map((injected): readonly [string, () => Promise<string>] => [
+      `kid ${JSON.stringify(injected.slice(0, 40))}`,
+      () => mint({ header: { kid: injected } }),
+    ]),
     ...[0, 1, true, null, [], {}, ["x"]].map((odd): readonly [string, () => string] => [
       `kid ${JSON.stringify(odd)}`,
       () => `${encode({ ...goodHeader(), kid: odd })}.${parts(user.token)[1]}.${parts(user.token)[2]}`,
     ]),
-    ["a critical header nobody knows", () => `${encode({ ...goodHeader(), crit: ["nonsense"], nonsense: 1 })}.${parts(user.token)[1]}.${parts(user.token)[2]}`],
-    ["an unencoded payload (RFC 7797)", () => `${encode({ ...goodHeader(), crit: ["b64"], b64: false })}.${parts(user.token)[1]}.${parts(user.token)[2]}`],
+    [
+      "a critical header nobody knows",
+      () => `${encode({ ...goodHeader(), crit: ["nonsense"], nonsense: 1 })}.${parts(user.token)[1]}.${parts(user.token)[2]}`,
+    ],
+    [
+      "an unencoded payload (RFC 7797)",
+      () => `${encode({ ...goodHeader(), crit: ["b64"], b64: false })}.${parts(user.token)[1]}.${parts(user.token)[2]}`,
+    ],
     ["typ JWT", () => mint({ header: { typ: "JWT" } })],
     ["no typ", () => mint({ header: { typ: undefined } })],
     ["typ of another kind of token", () => mint({ header: { typ: "refresh+jwt" } })],
@@ -146,7 +170,13 @@ describe("one spelling only", () => {
   const spellings: readonly (readonly [string, (token: string) => string])[] = [
     ["padding at the end", (token) => `${token}==`],
     ["padding in the header", (token) => token.replace(".", "=.")],
-    ["padding in the payload", (token) => parts(token).with(1, `${parts(token)[1]}=`).join(".")],
+    [
+      "padding in the payload",
+      (token) =>
+        parts(token)
+          .with(1, `${parts(token)[1]}=`)
+          .join("."),
+    ],
     ["unused low bits of the signature", (token) => token.slice(0, -1) + lowBitsSet(token.at(-1) ?? "A")],
     ["base64 instead of base64url", (token) => `${token.slice(0, -4)}+/+/`],
     ["a fourth part", (token) => `${token}.x`],
@@ -172,14 +202,20 @@ describe("one spelling only", () => {
 });
 
 describe("where the token is looked for", () => {
-  test.each(["Bearer ", "bearer ", "BEARER ", "bEaReR ", "Bearer   "])('"%s<token>" is taken: schemes have no case (RFC 9110 §11.1)', async (prefix) => {
-    expect((await present(`${prefix}${user.token}`)).status).toBe(200);
-    expect((await present(`${prefix}${user.token}  `)).status).toBe(200);
-  });
+  test.each(["Bearer ", "bearer ", "BEARER ", "bEaReR ", "Bearer   "])(
+    '"%s<token>" is taken: schemes have no case (RFC 9110 §11.1)',
+    async (prefix) => {
+      expect((await present(`${prefix}${user.token}`)).status).toBe(200);
+      expect((await present(`${prefix}${user.token}  `)).status).toBe(200);
+    },
+  );
 
-  test.each(["", "Basic ", "Token ", "Bearer:", "Bearer\t", "BearerX ", "Bearer Bearer ", "DPoP ", "Bearer,"])('"%s<token>": 401', async (prefix) => {
-    expectProblem(await present(`${prefix}${user.token}`), "invalid_token");
-  });
+  test.each(["", "Basic ", "Token ", "Bearer:", "Bearer\t", "BearerX ", "Bearer Bearer ", "DPoP ", "Bearer,"])(
+    '"%s<token>": 401',
+    async (prefix) => {
+      expectProblem(await present(`${prefix}${user.token}`), "invalid_token");
+    },
+  );
 
   test("not in the query, a cookie, the body or another header", async () => {
     const elsewhere = [

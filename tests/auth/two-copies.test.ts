@@ -30,7 +30,8 @@ describe.each(await substrates())("two copies on one database with data folders 
   });
 
   test("each has a key of its own, and both show both", async () => {
-    const kids = async ({ url }: TestCopy) => (await request(url, "/.well-known/jwks.json")).body.keys.map(({ kid }: { kid: string }) => kid);
+    const kids = async ({ url }: TestCopy) =>
+      (await request(url, "/.well-known/jwks.json")).body.keys.map(({ kid }: { kid: string }) => kid);
     const seen = await kids(first);
     expect(new Set(seen).size).toBe(2);
     expect(await kids(second)).toEqual(seen);

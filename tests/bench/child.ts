@@ -52,13 +52,13 @@ export async function startChild(entry: string, argument: unknown): Promise<Chil
 /** The other end, called once by the program of a child: answers until the parent is gone. */
 export function answerParent(verbs: Readonly<Record<string, (input: unknown) => unknown>>): void {
   process.on("disconnect", () => process.exit(0));
-  process.on("message", async (message) => {
+  process.on("message", (message) => {
     const { id, verb, input } = question.parse(message);
-    try {
-      process.send?.({ id, value: await verbs[verb]?.(input) });
-    } catch (error) {
-      process.send?.({ id, error: String(error) });
-    }
+    const work = Promise.try(() => verbs[verb]?.(input));
+    work.then(
+      (value) => process.send?.({ id, value }),
+      (error: unknown) => process.send?.({ id, error: String(error) }),
+    );
   });
   process.send?.({ ready: true });
 }

@@ -62,9 +62,9 @@ export async function compare(bench: Bench, rounds: number, say: (line: string) 
     say(`${bench.name} round ${round + 1}/${rounds}: ${describe(bench.measures, pair.first, pair.second)}`);
   }
   return bench.measures.map((measure) => {
-    const ours = pairs.map((pair) => valueOf(pair.subject, measure));
-    const theirs = pairs.map((pair) => valueOf(pair.peer, measure));
-    const ratios = pairs.map((pair) => valueOf(pair.subject, measure) / valueOf(pair.peer, measure));
+    const ours = pairs.map((pair) => measuredValue(pair.subject, measure));
+    const theirs = pairs.map((pair) => measuredValue(pair.peer, measure));
+    const ratios = pairs.map((pair) => measuredValue(pair.subject, measure) / measuredValue(pair.peer, measure));
     return {
       measure,
       subject: median(ours),
@@ -106,7 +106,7 @@ function flip<A, B>(pair: { readonly first: A; readonly second: B }): { readonly
   return { first: pair.second, second: pair.first };
 }
 
-function valueOf(sample: Sample, measure: Measure): number {
+function measuredValue(sample: Sample, measure: Measure): number {
   const value = sample[measure.name];
   if (value === undefined) throw new Error(`a round did not measure "${measure.name}"`);
   return value;
@@ -114,5 +114,5 @@ function valueOf(sample: Sample, measure: Measure): number {
 
 function describe(measures: readonly Measure[], subject: Sample, peer: Sample): string {
   const show = (value: number) => value.toPrecision(4);
-  return measures.map((it) => `${it.name} ${show(valueOf(subject, it))} : ${show(valueOf(peer, it))} ${it.unit}`).join(" · ");
+  return measures.map((it) => `${it.name} ${show(measuredValue(subject, it))} : ${show(measuredValue(peer, it))} ${it.unit}`).join(" · ");
 }

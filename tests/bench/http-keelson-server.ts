@@ -1,5 +1,4 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { openDatabase } from "../../db/client.ts";
 import { readConfig } from "../../app/config.ts";
 import { createGuards } from "../../app/http/guards.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer } from "../../app/http/route.ts";
@@ -17,6 +16,7 @@ import { createAuthService } from "../../app/services/auth/service.ts";
 import { createSessions } from "../../app/services/auth/sessions.ts";
 import { importSigningKey, signingKeySecret } from "../../app/services/auth/signing-key.ts";
 import { createAuthStore } from "../../app/services/auth/store.ts";
+import { openDatabase } from "../../db/client.ts";
 import { answerParent, argumentOf } from "./child.ts";
 
 // The subject of http-auth: what boot.ts puts before a route, with default settings but for a limit that the load does not reach.

@@ -49,8 +49,15 @@ const workerOptions = { lockDuration: 10_000, stalledInterval: 5_000, maxStalled
 
 /** BullMQ as its manual shows it, with the options that the port sets. */
 export function openRaw({ substrate, url, prefix }: QueueAddress): QueueSide {
-  type Open = { readonly queue: Pick<Queue, "add" | "addBulk">; worker(process: (job: { data: unknown }) => Promise<void>, concurrency: number): RawWorker };
-  type RawWorker = { waitUntilReady(): Promise<unknown>; close(): Promise<void>; on(event: "error", listener: (error: Error) => void): unknown };
+  type Open = {
+    readonly queue: Pick<Queue, "add" | "addBulk">;
+    worker(process: (job: { data: unknown }) => Promise<void>, concurrency: number): RawWorker;
+  };
+  type RawWorker = {
+    waitUntilReady(): Promise<unknown>;
+    close(): Promise<void>;
+    on(event: "error", listener: (error: Error) => void): unknown;
+  };
   const open = (): Open => {
     if (substrate === "redis") {
       const commands = new Redis(url);

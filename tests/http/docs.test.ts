@@ -48,7 +48,10 @@ describe("/openapi.json", () => {
     const document = await fetchDocument();
     const references = new Set(referencesIn(document));
     for (const reference of references) {
-      const found = reference.slice(2).split("/").reduce((at: Json, key) => at?.[key], document);
+      const found = reference
+        .slice(2)
+        .split("/")
+        .reduce((at: Json, key) => at?.[key], document);
       expect(found, reference).toBeObject();
     }
     const used = Object.keys(document.components.schemas).filter((name) => references.has(`#/components/schemas/${name}`));
@@ -59,16 +62,26 @@ describe("/openapi.json", () => {
     for (const { name, path, method, is } of operationsOf(await fetchDocument())) {
       expect(is.summary, name).toBeString();
       expect(is.tags, name).toHaveLength(1);
-      expect(Object.keys(is.responses).some((status) => status.startsWith("2")), name).toBe(true);
+      expect(
+        Object.keys(is.responses).some((status) => status.startsWith("2")),
+        name,
+      ).toBe(true);
       for (const [status, answer] of Object.entries<Json>(is.responses)) {
         expect(status, name).toMatch(/^[2-5]\d\d$/);
         expect(answer.description, `${name} ${status}`).toBeString();
         for (const content of Object.values<Json>(answer.content ?? {})) expect(content.schema, `${name} ${status}`).toBeObject();
-        if (Number(status) >= 400 && path !== "/readyz") expect(Object.keys(answer.content), `${name} ${status}`).toEqual(["application/problem+json"]);
+        if (Number(status) >= 400 && path !== "/readyz")
+          expect(Object.keys(answer.content), `${name} ${status}`).toEqual(["application/problem+json"]);
       }
       const declared = (is.parameters ?? []).filter((parameter: Json) => parameter.in === "path").map((parameter: Json) => parameter.name);
       expect(declared, name).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter));
-      if (is.requestBody) expect([name, method, Object.keys(is.requestBody.content), is.requestBody.required]).toEqual([name, method, ["application/json"], true]);
+      if (is.requestBody)
+        expect([name, method, Object.keys(is.requestBody.content), is.requestBody.required]).toEqual([
+          name,
+          method,
+          ["application/json"],
+          true,
+        ]);
     }
   });
 
@@ -107,7 +120,11 @@ describe("/openapi.json", () => {
     const { components } = await fetchDocument();
     const body = { email: "docs@example.com", password: "correct horse" };
     const answer = (await request(running.url, "/v1/auth/signup", { body })).body;
-    for (const [schema, value] of [["SignedIn", answer], ["User", answer.user], ["Session", answer.session]] as const) {
+    for (const [schema, value] of [
+      ["SignedIn", answer],
+      ["User", answer.user],
+      ["Session", answer.session],
+    ] as const) {
       expect(Object.keys(value)).toEqual(expect.arrayContaining(components.schemas[schema].required));
       expect(Object.keys(components.schemas[schema].properties)).toEqual(expect.arrayContaining(Object.keys(value)));
     }
@@ -130,10 +147,14 @@ describe("/docs", () => {
     expect((await request(running.url, "/docs/swagger-ui.css")).headers.get("content-type")).toBe("text/css; charset=utf-8");
   });
 
-  test.each(["/docs/../package.json", "/docs/..%2f..%2fpackage.json", "/docs/%2e%2e/package.json", "/docs/index.html", "/docs/constructor", "/docs/"])(
-    "%s: 404",
-    async (path) => expectProblem(await request(running.url, path), "not_found"),
-  );
+  test.each([
+    "/docs/../package.json",
+    "/docs/..%2f..%2fpackage.json",
+    "/docs/%2e%2e/package.json",
+    "/docs/index.html",
+    "/docs/constructor",
+    "/docs/",
+  ])("%s: 404", async (path) => expectProblem(await request(running.url, path), "not_found"));
 });
 
 describe("health", () => {

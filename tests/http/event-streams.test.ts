@@ -64,9 +64,11 @@ async function open(url: string) {
   const read = async (body: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const chunk of body.pipeThrough(new TextDecoderStream())) received.text += chunk;
   };
-  const reading = (answer.body ? read(answer.body) : Promise.resolve()).catch(() => undefined).then(() => {
-    received.ended = true;
-  });
+  const reading = (answer.body ? read(answer.body) : Promise.resolve())
+    .catch(() => undefined)
+    .then(() => {
+      received.ended = true;
+    });
   return { answer, received, reading, drop: () => abort.abort() };
 }
 
@@ -154,7 +156,7 @@ describe("the client goes away", () => {
     const state = { left: 0, made: 0 };
     const { url, streams } = serve(async function* () {
       try {
-        for (;;) yield { event: "n", data: (state.made += 1) };
+        for (; ; state.made += 1) yield { event: "n", data: state.made };
       } finally {
         state.left += 1;
       }

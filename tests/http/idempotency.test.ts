@@ -69,8 +69,7 @@ describe("same key, same request", () => {
 
   test("204 has no body and no content type, the first time and when replayed", async () => {
     const user = await signUp(url);
-    const logOut = () =>
-      request(url, "/v1/auth/logout", { method: "POST", token: user.token, headers: { "idempotency-key": "bye" } });
+    const logOut = () => request(url, "/v1/auth/logout", { method: "POST", token: user.token, headers: { "idempotency-key": "bye" } });
     for (const replayed of [null, "true"]) {
       const answer = await logOut();
       expect([answer.status, answer.body, answer.headers.get("content-type")]).toEqual([204, "", null]);
@@ -205,10 +204,13 @@ describe("the key itself", () => {
     expect(pointersOf(await execute(ada, key, once))).toEqual(["header.idempotency-key"]);
   });
 
-  test.each(["k", "k".repeat(255), '"quoted-as-in-the-draft"', "'; drop table users; --".replaceAll(" ", "_")])("%s is taken", async (key) => {
-    const first = await execute(ada, key, once);
-    expect((await execute(ada, key, once)).body).toEqual(first.body);
-  });
+  test.each(["k", "k".repeat(255), '"quoted-as-in-the-draft"', "'; drop table users; --".replaceAll(" ", "_")])(
+    "%s is taken",
+    async (key) => {
+      const first = await execute(ada, key, once);
+      expect((await execute(ada, key, once)).body).toEqual(first.body);
+    },
+  );
 });
 
 describe("at rest", () => {
@@ -218,7 +220,8 @@ describe("at rest", () => {
     const { body: answer } = await request(url, "/v1/auth/signup", { body, headers: { "idempotency-key": key } });
     const [row] = await rows(key);
     const stored = `${JSON.stringify(row)} ${Buffer.from(row?.body).toString("latin1")} ${Buffer.from(row?.body).toString("base64")}`;
-    for (const secret of [answer.accessToken, answer.refreshToken, body.email, body.password, "accessToken"]) expect(stored).not.toContain(secret);
+    for (const secret of [answer.accessToken, answer.refreshToken, body.email, body.password, "accessToken"])
+      expect(stored).not.toContain(secret);
     expect(row?.body.length).toBeGreaterThan(JSON.stringify(answer).length);
   });
 

@@ -161,15 +161,27 @@ describe("fields that are not as expected: 400 with JSON pointers", () => {
   });
 
   test("nested fields: the pointer goes through objects and array indexes", async () => {
-    const schema = z.strictObject({ list: z.array(z.strictObject({ n: z.number(), "a/b": z.strictObject({ c: z.string() }).optional() })) });
+    const schema = z.strictObject({
+      list: z.array(z.strictObject({ n: z.number(), "a/b": z.strictObject({ c: z.string() }).optional() })),
+    });
     const served = serveRoutes(
       createRoutes().openapi(
-        createRoute({ method: "post", path: "/nested", request: { body: jsonBody(schema) }, responses: { 200: jsonAnswer("", z.object({})) } }),
+        createRoute({
+          method: "post",
+          path: "/nested",
+          request: { body: jsonBody(schema) },
+          responses: { 200: jsonAnswer("", z.object({})) },
+        }),
         (c) => c.json({}, 200),
       ),
     );
     const body = { list: [{ n: 1 }, { n: "2", "x/y": 1 }, { n: 3, "a/b": { c: 1, "~": 2 } }] };
-    expect(pointersOf(await request(served.url, "/nested", { body }))).toEqual(["/list/1/n", "/list/1/x~1y", "/list/2/a~1b/c", "/list/2/a~1b/~0"]);
+    expect(pointersOf(await request(served.url, "/nested", { body }))).toEqual([
+      "/list/1/n",
+      "/list/1/x~1y",
+      "/list/2/a~1b/c",
+      "/list/2/a~1b/~0",
+    ]);
     await served.stop(AbortSignal.abort());
   });
 

@@ -4,7 +4,10 @@ import { request } from "../client.ts";
 import { serveRoutes } from "./serve-routes.ts";
 
 const routes = createRoutes();
-routes.get("/origin", (c) => c.json(c.var.origin));
+routes.on(["GET", "POST"], "/origin", (c) => {
+  const { requestId, ip, userAgent } = c.get("origin");
+  return c.json({ requestId, ip, userAgent });
+});
 const served = serveRoutes(routes);
 const behindProxy = serveRoutes(routes, { trustProxy: true });
 afterAll(async () => {
@@ -71,6 +74,17 @@ describe("the client address", () => {
     expect((await request(served.url, "/origin", { headers: forwarded })).body.ip).toBe("127.0.0.1");
     expect((await request(behindProxy.url, "/origin", { headers: forwarded })).body.ip).toBe("203.0.113.7");
     expect((await request(behindProxy.url, "/origin")).body.ip).toBe("127.0.0.1");
+  });
+
+  test("a body in chunks does not hide it", async () => {
+    const body = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new TextEncoder().encode("{}"));
+        controller.close();
+      },
+    });
+    const answer = await fetch(`${served.url}/origin`, { method: "POST", body });
+    expect(await answer.json()).toMatchObject({ ip: "127.0.0.1" });
   });
 
   test("a very long User-Agent is cut", async () => {

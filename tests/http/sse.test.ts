@@ -46,7 +46,13 @@ describe.each(await substrates())("the stream of a task on %s", (substrate) => {
   test("the whole of it, while it happens and afterwards: ids 1 to N, the result last", async () => {
     expect(whole.map(({ id }) => id)).toEqual(numbers(length));
     expect(whole.map(({ event }) => event)).toEqual(["state", "state", ...Array<string>(lines).fill("log"), "state", "result"]);
-    expect(whole.filter(({ event }) => event === "log").map(({ data }) => data.message)).toEqual(["line 0", "line 1", "line 2", "line 3", "line 4"]);
+    expect(whole.filter(({ event }) => event === "log").map(({ data }) => data.message)).toEqual([
+      "line 0",
+      "line 1",
+      "line 2",
+      "line 3",
+      "line 4",
+    ]);
     expect(whole.at(-1)?.data).toMatchObject({ status: "completed", result: { execution: { status: "succeeded", output: "done" } } });
     expect((await read(finished)).events).toEqual(whole);
   });
@@ -87,7 +93,10 @@ describe.each(await substrates())("the stream of a task on %s", (substrate) => {
   test("readers that come at different times see the same", async () => {
     const task = await submit(running.url, user.token, 200);
     const first = [read(task), read(task)];
-    await until("it runs", async () => (await request(running.url, `/v1/tasks/${task}`, { token: user.token })).body.task.status === "active");
+    await until(
+      "it runs",
+      async () => (await request(running.url, `/v1/tasks/${task}`, { token: user.token })).body.task.status === "active",
+    );
     const all = await Promise.all([...first, read(task), read(task, { lastEventId: "1" })]);
     expect(all.map(({ events }) => events.length)).toEqual([length, length, length, length - 1]);
     for (const { events } of all) expect(events).toEqual(all[0]?.events.slice(-events.length) ?? []);
@@ -100,8 +109,14 @@ describe.each(await substrates())("the stream of a task on %s", (substrate) => {
   }, 30_000);
 
   test("a program that fails, and one that runs too long, end in a result too", async () => {
-    for (const [code, status] of [["throw new TypeError('no')", "failed"], ["while (true);", "timeout"]] as const) {
-      const { body } = await request(running.url, "/v1/sandbox/executions", { token: user.token, body: { code, timeoutMs: 100, wait: false } });
+    for (const [code, status] of [
+      ["throw new TypeError('no')", "failed"],
+      ["while (true);", "timeout"],
+    ] as const) {
+      const { body } = await request(running.url, "/v1/sandbox/executions", {
+        token: user.token,
+        body: { code, timeoutMs: 100, wait: false },
+      });
       const { events } = await read(body.taskId);
       expect(events.at(-1)?.data.result.execution.status).toBe(status);
     }

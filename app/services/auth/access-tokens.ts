@@ -24,7 +24,7 @@ const audience = "keelson";
 const tokenType = "at+jwt";
 const cacheSize = 20_000;
 /** A token signed with an unknown key makes us look for new keys, but not more often than this. */
-const reloadMs = 5_000;
+const reloadMs = 100;
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 const claims = z.object({ sub: z.string(), sid: z.string(), role: z.enum(["user", "admin"]), exp: z.number() });
@@ -84,20 +84,25 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
   };
 }
 
-/** Finds the key by its id; rejects only when new keys had to be asked for and could not be. */
-function createKeyLookup({ key, publicKeys, now }: AccessTokenDeps): (kid: string | undefined) => Promise<CryptoKey | undefined> {
+/**
+ * Finds the key by its id; rejects only when the other copies' keys had to be asked for and could not be. For an unknown id it asks again,
+ * after the pause that is due, instead of saying no: the token may come from a copy that has just started.
+ */
+function createKeyLookup({ key, publicKeys }: AccessTokenDeps): (kid: string | undefined) => Promise<CryptoKey | undefined> {
   const keys = new Map<string, CryptoKey>();
-  let loaded: { readonly atMs: number; readonly done: Promise<void> } | undefined;
+  let lastAskedAt = Number.NEGATIVE_INFINITY;
+  let nextLoad: Promise<void> | undefined;
   const load = async () => {
-    for (const jwk of [key.publicJwk, ...(await publicKeys())]) if (jwk.kid) keys.set(jwk.kid, await importCryptoKey(jwk));
+    await Bun.sleep(Math.max(0, lastAskedAt + reloadMs - performance.now()));
+    lastAskedAt = performance.now();
+    nextLoad = undefined;
+    for (const jwk of await publicKeys()) if (jwk.kid) keys.set(jwk.kid, await importCryptoKey(jwk));
   };
   return async (kid = "") => {
+    if (!keys.has(kid) && kid === key.kid) keys.set(kid, await importCryptoKey(key.publicJwk));
     if (!keys.has(kid)) {
-      if (!loaded || +now() - loaded.atMs > reloadMs) loaded = { atMs: +now(), done: load() };
-      await loaded.done.catch((error: unknown) => {
-        loaded = undefined;
-        throw error;
-      });
+      nextLoad ??= load();
+      await nextLoad;
     }
     return keys.get(kid);
   };
