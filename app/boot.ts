@@ -69,7 +69,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   await migrate(server.url);
   const { redis } = config;
   if (redis) await waitFor("Redis", () => redisVersion(redis), waiting);
-  else await migratePostgresQueues(server.url);
+  else await migratePostgresQueues(server.url, log);
 
   const address = { config, databaseUrl: server.url };
   const queues = opening.adopt(

@@ -106,8 +106,7 @@ describe("what is refused", () => {
     expect(keysOf(complaintsOf({ REDIS_SENTINELS: value, REDIS_SENTINEL_NAME: "main" }))).toEqual(["REDIS_SENTINELS"]);
   });
 
-  // Open: the port of a sentinel is only counted in digits. Remove `failing` with the fix.
-  test.failing("a sentinel's port beyond 65535", () => {
+  test("a sentinel's port beyond 65535", () => {
     expect(keysOf(complaintsOf({ REDIS_SENTINELS: "a:99999", REDIS_SENTINEL_NAME: "main" }))).toEqual(["REDIS_SENTINELS"]);
   });
 

@@ -24,8 +24,8 @@ const base64Bytes = (length: number) =>
   });
 const hostAndPort = z.string().transform((value, context) => {
   const match = /^(?<host>[^:]+|\[[^\]]+\]):(?<port>\d{1,5})$/.exec(value);
-  if (match?.groups?.host && match.groups.port) return { host: match.groups.host, port: Number(match.groups.port) };
-  context.addIssue({ code: "custom", message: `expected host:port, got "${value}"` });
+  if (match?.groups?.host && Number(match.groups.port) <= 65_535) return { host: match.groups.host, port: Number(match.groups.port) };
+  context.addIssue({ code: "custom", message: "expected host:port" });
   return z.NEVER;
 });
 

@@ -9,6 +9,7 @@
  *   keelson --version     print the version
  *   keelson sandbox-cell  (internal) one sandbox cell, started by the sandbox thread
  */
+import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
 
 const usage = "usage: keelson [serve | migrate | doctor | openapi | admin-link] [--roles api,queue,bus,sandbox]";
@@ -27,32 +28,36 @@ export interface CommandOptions {
   readonly roles: string | undefined;
 }
 
-const [command = "serve", options] = parseArguments(Bun.argv.slice(2));
+const { command, roles } = parseArguments(Bun.argv.slice(2));
 
 if (command === "sandbox-cell") {
   const { runCell } = await import("../sandbox/cell.ts");
   await runCell();
-} else if (command === "--help" || command === "help") {
+} else if (command === "help") {
   console.log(usage);
-} else if (command === "--version" || command === "version") {
+} else if (command === "version") {
   console.log(packageJson.version);
 } else {
-  const load = commands[command];
-  if (!load) {
-    console.error(`keelson: unknown command "${command}"\n${usage}`);
-    process.exit(2);
-  }
-  process.exitCode = await (await load()).run(options);
+  const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
+  if (!load) refuse(`unknown command "${command}"`);
+  process.exitCode = await (await load()).run({ roles });
 }
 
-function parseArguments(given: readonly string[]): [string | undefined, CommandOptions] {
-  const rest = [...given];
-  let roles: string | undefined;
-  const at = rest.findIndex((word) => word === "--roles" || word.startsWith("--roles="));
-  if (at >= 0) {
-    const word = rest[at] ?? "";
-    roles = word.includes("=") ? word.slice(word.indexOf("=") + 1) : rest[at + 1];
-    rest.splice(at, word.includes("=") ? 1 : 2);
+function parseArguments(args: readonly string[]): { readonly command: string; readonly roles: string | undefined } {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { roles: { type: "string" }, help: { type: "boolean" }, version: { type: "boolean" } },
+    });
+    if (positionals.length > 1) refuse(`one command at a time, not "${positionals.join(" ")}"`);
+    return { command: values.help ? "help" : values.version ? "version" : (positionals[0] ?? "serve"), roles: values.roles };
+  } catch (error) {
+    return refuse(error instanceof Error ? (error.message.split(". ")[0] ?? error.message) : String(error));
   }
-  return [rest[0], { roles }];
+}
+
+function refuse(reason: string): never {
+  console.error(`keelson: ${reason}\n${usage}`);
+  process.exit(2);
 }

@@ -12,7 +12,7 @@ export function run(options: CommandOptions): Promise<number> {
     const server = await borrowDatabaseServer({ config, folder, log });
     try {
       const applied = await migrate(server.url);
-      if (!config.redis) await migratePostgresQueues(server.url);
+      if (!config.redis) await migratePostgresQueues(server.url, log);
       console.log(applied.length === 0 ? "The database is up to date." : `Applied: ${applied.join(", ")}`);
       return 0;
     } finally {

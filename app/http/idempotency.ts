@@ -21,7 +21,7 @@ export function idempotency(records: IdempotencyRecords) {
       });
     }
     const actor = c.get("actor");
-    const address = { scope: actor ? `user:${actor.userId}` : "anonymous", key };
+    const address = { scope: actor ? `user:${actor.userId}` : `address:${c.get("origin").ip}`, key };
     const claim = await records.claim(address, await fingerprint(c));
     switch (claim.kind) {
       case "replay":
@@ -34,6 +34,8 @@ export function idempotency(records: IdempotencyRecords) {
         });
       case "mismatch":
         throw new Problem("idempotency_mismatch", { detail: "The key was first used with another path or body." });
+      case "unreadable":
+        throw new Problem("conflict", { detail: "The answer was kept by a copy with another KEELSON_KEK and can't be replayed here." });
       case "in_flight":
         throw new Problem("idempotency_in_flight", { retryAfterSeconds: 1 });
       case "claimed":

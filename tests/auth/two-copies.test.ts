@@ -85,8 +85,7 @@ describe("an answer kept under an Idempotency-Key by another copy", () => {
     expect([replayed.status, replayed.headers.get("idempotency-replayed"), replayed.body]).toEqual([200, "true", kept.body]);
   }, 60_000);
 
-  // Open: this copy cannot read what the other sealed, and the AES failure becomes a 500. Remove `failing` with the fix.
-  test.failing("without it: refused in a way that says so, and not a 500", async () => {
+  test("without it: refused in a way that says so, and not a 500", async () => {
     await using first = await startTestCopy();
     await using second = await startTestCopy("postgres", settingsOf(first));
     const { token } = await signUp(first.url);

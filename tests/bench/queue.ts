@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { randomToken } from "../../app/platform/ids.ts";
 import { migratePostgresQueues } from "../../app/platform/queue/postgres.ts";
-import { emptyPostgres, testRedis } from "../services.ts";
+import { emptyPostgres, testLogger, testRedis } from "../services.ts";
 import { startChild } from "./child.ts";
 import type { Bench, Measure, Side } from "./harness.ts";
 
@@ -93,6 +93,6 @@ async function storeOf(substrate: Substrate): Promise<{ readonly url: string; re
     return { url, prefix };
   }
   const url = await emptyPostgres();
-  await migratePostgresQueues(url);
+  await migratePostgresQueues(url, testLogger("bench"));
   return { url, prefix };
 }

@@ -16,8 +16,8 @@ export interface QueueAdapter {
 /** Both adapters on real stores; Redis is left out, loudly, where there is none. */
 export async function queueAdapters(): Promise<QueueAdapter[]> {
   const url = await emptyPostgres();
-  await migratePostgresQueues(url);
   const log = testLogger("queue");
+  await migratePostgresQueues(url, log);
   const postgres: QueueAdapter = {
     name: "PostgreSQL",
     open: () => openPostgresQueues({ url, connectionsMax: 8, applicationName: "keelson test", log }),

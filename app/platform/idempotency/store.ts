@@ -21,6 +21,8 @@ export type Claim =
   | { readonly kind: "claimed" }
   | { readonly kind: "in_flight" }
   | { readonly kind: "mismatch" }
+  /** Kept under another key-encryption key than ours. */
+  | { readonly kind: "unreadable" }
   | { readonly kind: "replay"; readonly answer: KeptAnswer };
 
 export type IdempotencyRecords = ReturnType<typeof createIdempotencyRecords>;
@@ -54,8 +56,10 @@ export function createIdempotencyRecords(deps: { readonly db: Db; readonly seal:
       if (!row) return { kind: "in_flight" };
       if (row.fingerprint !== fingerprint) return { kind: "mismatch" };
       if (row.status === null || !row.body || !row.contentType) return { kind: "in_flight" };
-      const body = new Uint8Array(seal.open(row.body));
-      return { kind: "replay", answer: { status: asStatus(row.status), contentType: row.contentType, body } };
+      const body = tryOpen(seal, row.body);
+      return body
+        ? { kind: "replay", answer: { status: asStatus(row.status), contentType: row.contentType, body } }
+        : { kind: "unreadable" };
     },
 
     keep: async (
@@ -78,6 +82,14 @@ export function createIdempotencyRecords(deps: { readonly db: Db; readonly seal:
 export async function purgeIdempotencyKeys(db: Db, now: Now): Promise<number> {
   const gone = await db.delete(idempotencyKeys).where(lt(idempotencyKeys.expiresAt, now())).returning({ key: idempotencyKeys.key });
   return gone.length;
+}
+
+function tryOpen(seal: Seal, sealed: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return new Uint8Array(seal.open(sealed));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The column only ever holds the status of an answer we gave with a body. */

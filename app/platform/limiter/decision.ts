@@ -9,7 +9,8 @@ export interface Outcome {
 }
 
 export function toDecision(policy: LimitPolicy, { allowed, used, resetMs }: Outcome): LimitDecision {
-  return { allowed, remaining: Math.max(0, policy.limit - used), resetSeconds: Math.max(0, Math.ceil(resetMs / 1_000)) };
+  const resetSeconds = Math.min(Math.max(0, Math.ceil(resetMs / 1_000)), policy.windowSeconds);
+  return { allowed, remaining: Math.max(0, policy.limit - used), resetSeconds };
 }
 
 /** Throws a RangeError: a fraction would be counted differently by each store, and a negative number would give units away. */

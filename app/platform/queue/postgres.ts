@@ -15,7 +15,6 @@ export interface PostgresQueueOptions {
 /** Queues on PostgreSQL, in BullMQ's own schema; `migratePostgresQueues` must have run once. */
 export function openPostgresQueues(options: PostgresQueueOptions): Queues {
   const pool = openPool(options);
-  pool.on("error", (error) => options.log.warn({ err: error }, "queue connection error"));
   const connection = asBullPool(pool);
   return createBullQueues(
     {
@@ -31,8 +30,8 @@ export function openPostgresQueues(options: PostgresQueueOptions): Queues {
 }
 
 /** Creates or updates BullMQ's schema, under BullMQ's own advisory lock. */
-export async function migratePostgresQueues(url: string): Promise<void> {
-  const pool = openPool({ url, connectionsMax: 1, applicationName: "keelson migrate" });
+export async function migratePostgresQueues(url: string, log: Logger): Promise<void> {
+  const pool = openPool({ url, connectionsMax: 1, applicationName: "keelson migrate", log });
   const client = await pool.connect();
   try {
     await runMigrations(client, DEFAULT_SCHEMA);
@@ -42,7 +41,7 @@ export async function migratePostgresQueues(url: string): Promise<void> {
   }
 }
 
-function openPool(options: Omit<PostgresQueueOptions, "log">): pg.Pool {
+function openPool(options: PostgresQueueOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.connectionsMax,
@@ -51,6 +50,8 @@ function openPool(options: Omit<PostgresQueueOptions, "log">): pg.Pool {
     keepAlive: true,
     options: `-c search_path=${DEFAULT_SCHEMA}`,
   });
+  // Without a listener a lost idle connection ends the process.
+  pool.on("error", (error) => options.log.warn({ err: error }, "queue connection lost"));
   // Every queue and consumer listens for its errors: that is no leak.
   pool.setMaxListeners(0);
   return pool;
