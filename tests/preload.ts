@@ -9,7 +9,7 @@ if (!existsSync(join(root, "node_modules", "postgres"))) await installAndStartOv
 
 const { stopTestServices } = await import("./services.ts");
 // A preload's afterAll runs once, after the last file. A run that dies before leaves it to the guards.
-afterAll(stopTestServices, 30_000);
+afterAll(stopTestServices, 120_000);
 
 /** The resolver of this process has already seen that the packages are missing, so the tests run in a new one. */
 async function installAndStartOver(): Promise<never> {

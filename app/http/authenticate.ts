@@ -1,7 +1,6 @@
-import { createMiddleware } from "hono/factory";
 import type { Actor } from "../platform/actor.ts";
 import { Problem } from "../platform/errors.ts";
-import type { AppEnv } from "./env.ts";
+import type { Check } from "./checks.ts";
 
 /** Turns an access token into the actor it stands for; throws `Problem` (`invalid_token`) for anything else. */
 export type VerifyAccessToken = (token: string) => Actor | Promise<Actor>;
@@ -9,19 +8,17 @@ export type VerifyAccessToken = (token: string) => Actor | Promise<Actor>;
 const bearer = /^Bearer +(?<token>[\w.~+/-]+=*) *$/i;
 
 /** Requires `Authorization: Bearer <access token>` (RFC 6750 §2.1) and leaves the actor for the handler. */
-export function authenticate(verify: VerifyAccessToken) {
-  return createMiddleware<AppEnv>(async function authenticate(c, next) {
+export function authenticate(verify: VerifyAccessToken): Check {
+  return async function authenticate(c) {
     const header = c.req.header("authorization");
     if (!header) throw new Problem("unauthenticated");
     const token = bearer.exec(header)?.groups?.token;
     if (!token) throw new Problem("invalid_token", { detail: "The Authorization header is not of the form `Bearer <token>`." });
     c.set("actor", await verify(token));
-    await next();
-  });
+  };
 }
 
 /** Requires the admin role; stands behind `authenticate`. */
-export const requireAdmin = createMiddleware<AppEnv>(async function requireAdmin(c, next) {
+export const requireAdmin: Check = (c) => {
   if (c.get("actor")?.role !== "admin") throw new Problem("forbidden", { detail: "This needs the admin role." });
-  await next();
-});
+};

@@ -11,6 +11,8 @@ export interface AppEnv {
     origin: RequestOrigin;
     /** Read it through `logOf`. */
     log: () => Logger;
+    /** What every answer to this request carries, refusals too. */
+    answerHeaders: Map<string, string>;
     /** Set by `authenticate`; read it through `actorOf`. */
     actor: Actor | undefined;
   };
@@ -21,14 +23,6 @@ export type AppContext = Context<AppEnv>;
 /** Writes lines with the request's id. Made on first use: most requests write none, and making it costs more than checking a token. */
 export function logOf(c: AppContext): Logger {
   return c.get("log")();
-}
-
-/**
- * Sets a header of an answer that is already made. `c.header` would make a new answer around the old one's body for each,
- * which costs as much as the rest of a small request.
- */
-export function setAnswerHeader(c: AppContext, name: string, value: string): void {
-  c.res.headers.set(name, value);
 }
 
 /** The authenticated caller. Only for routes behind the `signedIn` or `admin` guard. */

@@ -1,6 +1,7 @@
 import type { IdempotencyRecords } from "../platform/idempotency/store.ts";
 import type { Limiter } from "../platform/limiter/port.ts";
 import { authenticate, requireAdmin, type VerifyAccessToken } from "./authenticate.ts";
+import { checks } from "./checks.ts";
 import { idempotency } from "./idempotency.ts";
 import { byAddress, byUser, rateLimit } from "./rate-limit.ts";
 import { requireJson } from "./require-json.ts";
@@ -18,12 +19,13 @@ export interface GuardDeps {
 export function createGuards(deps: GuardDeps): Guards {
   const general = { name: "default", limit: deps.requestsPerMinute, windowSeconds: 60 };
   const credentials = { name: "credentials", limit: deps.credentialTriesPerMinute, windowSeconds: 60, durable: true };
-  const body = [requireJson, idempotency(deps.idempotencyRecords)];
-  const signedIn = [authenticate(deps.verify), rateLimit(deps.limiter, general, byUser)];
+  const once = idempotency(deps.idempotencyRecords);
+  const user = authenticate(deps.verify);
+  const userLimit = rateLimit(deps.limiter, general, byUser);
   return {
-    credentials: [rateLimit(deps.limiter, credentials, byAddress), ...body],
-    open: [rateLimit(deps.limiter, general, byAddress), ...body],
-    signedIn: [...signedIn, ...body],
-    admin: [...signedIn, requireAdmin, ...body],
+    credentials: [checks(rateLimit(deps.limiter, credentials, byAddress), requireJson), once],
+    open: [checks(rateLimit(deps.limiter, general, byAddress), requireJson), once],
+    signedIn: [checks(user, userLimit, requireJson), once],
+    admin: [checks(user, userLimit, requireAdmin, requireJson), once],
   };
 }

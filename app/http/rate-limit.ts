@@ -1,7 +1,7 @@
-import { createMiddleware } from "hono/factory";
 import { Problem } from "../platform/errors.ts";
 import type { LimitDecision, Limiter, LimitPolicy } from "../platform/limiter/port.ts";
-import { type AppContext, type AppEnv, setAnswerHeader } from "./env.ts";
+import type { Check } from "./checks.ts";
+import type { AppContext } from "./env.ts";
 
 /** Whom a request counts against. */
 export type LimitKey = (c: AppContext) => string;
@@ -13,22 +13,20 @@ export const byUser: LimitKey = (c) => {
 };
 
 /** Refuses with 429 beyond the policy; always tells the state (IETF draft-ietf-httpapi-ratelimit-headers-11). */
-export function rateLimit(limiter: Limiter, policy: LimitPolicy, key: LimitKey) {
+export function rateLimit(limiter: Limiter, policy: LimitPolicy, key: LimitKey): Check {
   const policyHeader = `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`;
-  return createMiddleware<AppEnv>(async function rateLimit(c, next) {
+  return async function rateLimit(c) {
     const decision = await limiter.consume(policy, key(c));
-    const headers = { "ratelimit-policy": policyHeader, ratelimit: state(policy, decision) };
+    const headers = c.get("answerHeaders");
+    headers.set("ratelimit-policy", policyHeader);
+    headers.set("ratelimit", state(policy, decision));
     if (!decision.allowed) {
       throw new Problem("rate_limited", {
         detail: `The limit of ${policy.limit} requests per ${policy.windowSeconds} s is used up.`,
         retryAfterSeconds: Math.max(1, decision.resetSeconds),
-        headers,
       });
     }
-    await next();
-    setAnswerHeader(c, "ratelimit-policy", headers["ratelimit-policy"]);
-    setAnswerHeader(c, "ratelimit", headers.ratelimit);
-  });
+  };
 }
 
 function state(policy: LimitPolicy, decision: LimitDecision): string {

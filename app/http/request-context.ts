@@ -1,7 +1,7 @@
 import { createMiddleware } from "hono/factory";
 import { newId } from "../platform/ids.ts";
 import type { Logger } from "../platform/logger.ts";
-import { type AppContext, type AppEnv, setAnswerHeader } from "./env.ts";
+import type { AppContext, AppEnv } from "./env.ts";
 
 const acceptableId = /^[\w.=-]{1,128}$/;
 /** W3C Trace Context §3.2: version, trace id, parent id, flags; version ff and ids of zeros are not valid. */
@@ -32,8 +32,11 @@ export function requestContext(options: { readonly log: Logger; readonly trustPr
       "log",
       once(() => options.log.child(correlation(c, requestId))),
     );
+    const answerHeaders = new Map([["x-request-id", requestId]]);
+    c.set("answerHeaders", answerHeaders);
     await next();
-    setAnswerHeader(c, "x-request-id", requestId);
+    // Not by `c.header`: for each header it would make a new answer around the body of the one there is, at the price of a small request.
+    for (const [name, value] of answerHeaders) c.res.headers.set(name, value);
   });
 }
 

@@ -1,16 +1,14 @@
-import { createMiddleware } from "hono/factory";
 import { Problem } from "../platform/errors.ts";
-import type { AppEnv } from "./env.ts";
+import type { Check } from "./checks.ts";
 
 const json = /^application\/([\w.-]+\+)?json\s*(;|$)/i;
 
 /** Refuses a body that is not declared as JSON, instead of guessing. */
-export const requireJson = createMiddleware<AppEnv>(async function requireJson(c, next) {
+export const requireJson: Check = (c) => {
   if (c.req.raw.body && !json.test(c.req.header("content-type") ?? "")) {
     throw new Problem("unsupported_media_type", {
       detail: `The body is "${c.req.header("content-type") ?? "of no declared type"}".`,
       headers: { accept: "application/json" },
     });
   }
-  await next();
-});
+};

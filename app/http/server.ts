@@ -26,12 +26,11 @@ export interface AppDeps {
 export function createApp(deps: AppDeps): OpenAPIHono<AppEnv> {
   const app = createRoutes();
   app.onError((error, c) => answerProblem(error, c));
-  app.notFound((c) => answerProblem(new Problem("not_found", { detail: `There is no ${c.req.path}.` }), c));
+  app.notFound(answerUnmatched(app));
 
   app.use(requestContext({ log: deps.log, trustProxy: deps.trustProxy }));
   app.use(onlyErrors);
   app.use(accessLog(deps.log));
-  app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
   app.use(bodyLimit({ maxSize: deps.bodyBytesMax, onError: refuseBody(deps.bodyBytesMax) }));
 
   app.route("/", healthRoutes({ readiness: deps.readiness }));
@@ -82,6 +81,16 @@ const onlyErrors = createMiddleware<AppEnv>(async function onlyErrors(_c, next) 
     throw thrown instanceof Error ? thrown : new Error(`thrown: ${Bun.inspect(thrown)}`);
   }
 });
+
+/** The library's middleware, asked only here: what it looks for are requests that no route has taken. */
+function answerUnmatched(app: OpenAPIHono<AppEnv>) {
+  const refuseKnownPath = methodNotAllowed({ app, onMethodNotAllowed: refuseMethod });
+  return async (c: AppContext): Promise<Response> => {
+    c.res = answerProblem(new Problem("not_found", { detail: `There is no ${c.req.path}.` }), c);
+    await refuseKnownPath(c, async () => undefined);
+    return c.res;
+  };
+}
 
 function refuseMethod(c: AppContext, methods: readonly string[]): Response {
   const allow = methods.join(", ");
