@@ -5,7 +5,7 @@ import { type QueueName, queueCatalogue } from "./catalogue.ts";
 import type { QueueConsumer, QueuedJob, Queues } from "./port.ts";
 
 /** The parts of BullMQ's classes that do not depend on the backend's type. */
-export type BullQueue = Pick<Queue, "addBulk" | "getJobCounts" | "close"> & {
+export type BullQueue = Pick<Queue, "add" | "addBulk" | "getJobCounts" | "close"> & {
   on(event: "error", listener: (error: Error) => void): unknown;
 };
 export type BullWorker = Pick<Worker, "concurrency" | "close"> & {
@@ -28,6 +28,12 @@ export interface BullPayload {
   readonly requestId?: string;
 }
 
+interface BullJob {
+  readonly name: string;
+  readonly data: BullPayload;
+  readonly opts: JobsOptions;
+}
+
 /** The queue port over BullMQ; queues are opened on first use. */
 export function createBullQueues(backend: BullBackend, log: Logger): Queues {
   const open = new Map<QueueName, BullQueue>();
@@ -44,7 +50,7 @@ export function createBullQueues(backend: BullBackend, log: Logger): Queues {
   return {
     add: async (jobs) => {
       const byQueue = Map.groupBy(jobs, (job) => job.queue);
-      await Promise.all([...byQueue].map(([name, group]) => queueOf(name).addBulk(group.map(toBull))));
+      await Promise.all([...byQueue].map(([name, group]) => addTo(queueOf(name), group.map(toBull))));
     },
     counts: async (name) => {
       const counts = await queueOf(name).getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed");
@@ -71,7 +77,14 @@ export function createBullQueues(backend: BullBackend, log: Logger): Queues {
   };
 }
 
-function toBull(job: QueuedJob): { name: string; data: BullPayload; opts: JobsOptions } {
+/** One job alone goes without the transaction that a bulk needs, which is twice as fast. */
+async function addTo(queue: BullQueue, jobs: readonly BullJob[]): Promise<void> {
+  const [first] = jobs;
+  if (first && jobs.length === 1) await queue.add(first.name, first.data, first.opts);
+  else await queue.addBulk([...jobs]);
+}
+
+function toBull(job: QueuedJob): BullJob {
   return {
     name: job.name,
     data: { input: job.input, ...(job.requestId ? { requestId: job.requestId } : {}) },
