@@ -14,11 +14,11 @@ interface Size {
 
 const sizes: Readonly<Record<Substrate, Size>> = {
   redis: {
-    throughput: { jobs: 20_000, inFlight: 100, batch: 500, concurrency: 50 },
+    throughput: { jobs: 10_000, inFlight: 100, batch: 500, concurrency: 50 },
     latency: { perSecond: 1_000, seconds: 2, concurrency: 50 },
   },
   postgres: {
-    throughput: { jobs: 2_000, inFlight: 50, batch: 100, concurrency: 20 },
+    throughput: { jobs: 1_000, inFlight: 50, batch: 100, concurrency: 20 },
     latency: { perSecond: 200, seconds: 2, concurrency: 20 },
   },
 };
