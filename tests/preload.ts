@@ -1,4 +1,4 @@
-import { afterAll } from "bun:test";
+import { afterAll, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,6 +8,8 @@ const root = join(import.meta.dir, "..");
 if (!existsSync(join(root, "node_modules", "postgres"))) await installAndStartOver();
 
 const { stopTestServices } = await import("./services.ts");
+// Tests and hooks wait for real processes: on a crowded machine five seconds are too few, and no assertion is about time.
+setDefaultTimeout(60_000);
 // A preload's afterAll runs once, after the last file. A run that dies before leaves it to the guards.
 afterAll(stopTestServices, 120_000);
 
