@@ -125,13 +125,13 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     verify: accessTokens.verify,
     limiter,
     idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
+    bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
     requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
     credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
   });
   const app = createApp({
     log,
     trustProxy: config.KEELSON_TRUST_PROXY,
-    bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
     readiness: createReadiness([
       { name: "database", check: () => pingDatabase(server, database) },
       { name: config.redis ? "redis" : "queues", check: queues.ping },

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Next } from "hono";
 import { createMiddleware } from "hono/factory";
 import { Problem } from "../platform/errors.ts";
 import type { IdempotencyRecords } from "../platform/idempotency/store.ts";
@@ -12,16 +13,19 @@ const keyShape = /^[\x21-\x7e]{1,255}$/;
  * changed nothing, so the next try may do better.
  */
 export function idempotency(records: IdempotencyRecords) {
-  return createMiddleware<AppEnv>(async function idempotency(c, next) {
+  return createMiddleware<AppEnv>(function idempotency(c, next) {
     const key = c.req.method === "POST" ? c.req.header("idempotency-key") : undefined;
-    if (key === undefined) return next();
+    return key === undefined ? next() : answerOnce(c, key, next);
+  });
+
+  async function answerOnce(c: AppContext, key: string, next: Next): Promise<Response | undefined> {
     if (!keyShape.test(key)) {
       throw new Problem("validation_failed", {
         errors: [{ pointer: "header.idempotency-key", detail: "1 to 255 visible ASCII characters" }],
       });
     }
-    const actor = c.get("actor");
-    const address = { scope: actor ? `user:${actor.userId}` : `address:${c.get("origin").ip}`, key };
+    const actor = c.env.actor;
+    const address = { scope: actor ? `user:${actor.userId}` : `address:${c.env.ip}`, key };
     const claim = await records.claim(address, await fingerprint(c));
     switch (claim.kind) {
       case "replay":
@@ -45,7 +49,8 @@ export function idempotency(records: IdempotencyRecords) {
     }
     await next();
     await keep(c, records, address);
-  });
+    return undefined;
+  }
 }
 
 async function keep(c: AppContext, records: IdempotencyRecords, address: { readonly scope: string; readonly key: string }) {

@@ -1,35 +1,37 @@
 import { HTTPException } from "hono/http-exception";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 import { isDatabaseUnavailable } from "../../db/unavailable.ts";
 import { type FieldError, Problem, problemTypes } from "../platform/errors.ts";
 import { isRedisUnavailable } from "../platform/redis.ts";
-import type { AppContext } from "./env.ts";
+import type { RequestContext } from "./request-context.ts";
 
 const retryAfterSeconds = 2;
 
 /** Answers any thrown error as `application/problem+json` (RFC 9457). What is not a `Problem` shows no internals. */
-export function answerProblem(error: unknown, c: AppContext): Response {
+export function answerProblem(error: unknown, context: RequestContext): Response {
   const problem = toProblem(error);
   const { status, title } = problemTypes[problem.code];
   const { detail, errors, headers, retryAfterSeconds: retryAfter } = problem.init;
   const cause = problem.cause;
-  if (status >= 500) c.get("log")?.()[status === 500 ? "error" : "warn"]({ err: cause ?? problem, code: problem.code }, "request failed");
+  if (status >= 500) context.log[status === 500 ? "error" : "warn"]({ err: cause ?? problem, code: problem.code }, "request failed");
   const body = {
     type: `/problems/${problem.code}`,
     title,
     status,
     ...(detail ? { detail } : {}),
     code: problem.code,
-    instance: c.var.requestId,
+    instance: context.requestId,
     ...(errors ? { errors } : {}),
   };
-  return c.body(JSON.stringify(body), status as ContentfulStatusCode, {
-    "content-type": "application/problem+json",
-    "cache-control": "no-store",
-    ...(status === 401 ? { "www-authenticate": challenge(problem) } : {}),
-    ...(retryAfter ? { "retry-after": String(retryAfter) } : {}),
-    ...headers,
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      ...(status === 401 ? { "www-authenticate": challenge(problem) } : {}),
+      ...(retryAfter ? { "retry-after": String(retryAfter) } : {}),
+      ...headers,
+    },
   });
 }
 

@@ -1,59 +1,68 @@
-import { createMiddleware } from "hono/factory";
+import type { Server } from "bun";
+import type { Actor, RequestOrigin } from "../platform/actor.ts";
 import { newId } from "../platform/ids.ts";
 import type { Logger } from "../platform/logger.ts";
-import type { AppContext, AppEnv } from "./env.ts";
 
 const acceptableId = /^[\w.=-]{1,128}$/;
 /** W3C Trace Context §3.2: version, trace id, parent id, flags; version ff and ids of zeros are not valid. */
 const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})(?<traceId>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+export interface RequestContextOptions {
+  readonly log: Logger;
+  /** Takes the client address from `X-Forwarded-For`: only behind a proxy that sets it. */
+  readonly trustProxy: boolean;
+}
+
 /**
- * Gives the request its id (the caller's `X-Request-Id` when it is well formed), its origin and its logger, and answers with the id.
- * `trustProxy` takes the client address from `X-Forwarded-For`: only behind a proxy that sets it.
+ * What is known of one request, on its whole way. A class, because a request on the hot path asks for little of it: the address, the
+ * logger and the like are made when something asks.
  */
-export function requestContext(options: { readonly log: Logger; readonly trustProxy: boolean }) {
-  return createMiddleware<AppEnv>(async function requestContext(c, next) {
-    const given = c.req.header("x-request-id");
-    const requestId = given && acceptableId.test(given) ? given : newId("request");
-    // The body limit puts another request in its place, of which Bun knows no address.
-    const asReceived = c.req.raw;
-    const ip = once(() => (options.trustProxy && forwardedFor(c)) || c.env.server.requestIP(asReceived)?.address);
-    c.set("requestId", requestId);
-    c.set("origin", {
-      requestId,
-      get ip() {
-        return ip();
-      },
-      get userAgent() {
-        return c.req.header("user-agent")?.slice(0, 512);
-      },
-    });
-    c.set(
-      "log",
-      once(() => options.log.child(correlation(c, requestId))),
-    );
-    const answerHeaders = new Map([["x-request-id", requestId]]);
-    c.set("answerHeaders", answerHeaders);
-    await next();
-    // Not by `c.header`: for each header it would make a new answer around the body of the one there is, at the price of a small request.
-    for (const [name, value] of answerHeaders) c.res.headers.set(name, value);
-  });
-}
+export class RequestContext {
+  /** The caller's `X-Request-Id` when it is well formed. */
+  readonly requestId: string;
+  /** What the answer to this request carries, a refusal too. */
+  readonly answerHeaders = new Map<string, string>();
+  /** Set by `authenticate`; handlers read it through `actorOf`. */
+  actor: Actor | undefined = undefined;
+  readonly server: Server<undefined>;
+  readonly #request: Request;
+  readonly #options: RequestContextOptions;
+  #log: Logger | undefined = undefined;
 
-function correlation(c: AppContext, requestId: string) {
-  const traceId = traceparentShape.exec(c.req.header("traceparent") ?? "")?.groups?.traceId;
-  return traceId ? { requestId, traceId } : { requestId };
-}
+  constructor(request: Request, server: Server<undefined>, options: RequestContextOptions) {
+    const given = request.headers.get("x-request-id");
+    this.requestId = given && acceptableId.test(given) ? given : newId("request");
+    this.answerHeaders.set("x-request-id", this.requestId);
+    this.server = server;
+    this.#request = request;
+    this.#options = options;
+  }
 
-function forwardedFor(c: AppContext): string | undefined {
-  return c.req.header("x-forwarded-for")?.split(",")[0]?.trim();
-}
+  /** The client's address. */
+  get ip(): string | undefined {
+    return (this.#options.trustProxy && this.#forwardedFor()) || this.server.requestIP(this.#request)?.address;
+  }
 
-/** What only some requests need is made when one of them asks. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
+  get origin(): RequestOrigin {
+    return { requestId: this.requestId, ip: this.ip, userAgent: this.#request.headers.get("user-agent")?.slice(0, 512) };
+  }
+
+  /** Writes lines with the request's id. */
+  get log(): Logger {
+    this.#log ??= this.#options.log.child({ requestId: this.requestId, ...this.#trace() });
+    return this.#log;
+  }
+
+  isLevelEnabled(level: "debug" | "info" | "warn"): boolean {
+    return this.#options.log.isLevelEnabled(level);
+  }
+
+  #forwardedFor(): string | undefined {
+    return this.#request.headers.get("x-forwarded-for")?.split(",")[0]?.trim();
+  }
+
+  #trace(): { readonly traceId?: string } {
+    const traceId = traceparentShape.exec(this.#request.headers.get("traceparent") ?? "")?.groups?.traceId;
+    return traceId ? { traceId } : {};
+  }
 }

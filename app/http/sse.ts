@@ -1,5 +1,5 @@
 import type { Logger } from "../platform/logger.ts";
-import { type AppContext, logOf } from "./env.ts";
+import type { AppContext } from "./env.ts";
 
 /** One message of an event stream (WHATWG HTML §9.2). */
 export interface SseMessage {
@@ -56,7 +56,7 @@ export function createEventStreams({ heartbeatMs = 15_000, stalledMs = 30_000 }:
     },
     respond: (c, source, { endless }) => {
       c.env.server.timeout(c.req.raw, 0);
-      const stream = openStream(source, { endless, heartbeatMs, stalledMs, log: logOf(c) });
+      const stream = openStream(source, { endless, heartbeatMs, stalledMs, log: c.env.log });
       streams.add(stream);
       void stream.ended.then(() => {
         streams.delete(stream);

@@ -45,13 +45,13 @@ const guards = createGuards({
   verify: accessTokens.verify,
   limiter: openLimiter({ config, databaseUrl }, { sql: database.sql, log }),
   idempotencyRecords: createIdempotencyRecords({ db: database.db, seal: createSeal(crypto.getRandomValues(Buffer.alloc(32))), now }),
+  bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
   requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
   credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
 });
 const app = createApp({
   log,
   trustProxy: config.KEELSON_TRUST_PROXY,
-  bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
   readiness: async () => ({ status: "ready", dependencies: {} }),
   services: [authRoutes({ auth, guards, publicKeys: store.signingKeys }), benchRoutes(guards)],
 });

@@ -5,8 +5,7 @@ import { serveRoutes } from "./serve-routes.ts";
 
 const routes = createRoutes();
 routes.on(["GET", "POST"], "/origin", (c) => {
-  const { requestId, ip, userAgent } = c.get("origin");
-  return c.json({ requestId, ip, userAgent });
+  return c.json(c.env.origin);
 });
 const served = serveRoutes(routes);
 const behindProxy = serveRoutes(routes, { trustProxy: true });

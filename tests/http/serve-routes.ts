@@ -16,7 +16,6 @@ export function serveRoutes(routes: OpenAPIHono<AppEnv>, options: { readonly tru
   const app = createApp({
     log: pino({ level: "debug", base: null }, { write: (line: string) => void log.push(JSON.parse(line)) }),
     trustProxy: options.trustProxy ?? false,
-    bodyBytesMax: 10_000,
     readiness: async () => ({ status: "ready", dependencies: {} }),
     services: [routes],
   });

@@ -19,7 +19,7 @@ export function createMemoryLimiter({ windowsMax = 100_000 }: MemoryLimiterOptio
   const windows = new Map<string, Window>();
 
   return {
-    consume: async (policy, key, units = 1) => {
+    consume: (policy, key, units = 1) => {
       assertUnits(units);
       const now = performance.now();
       const window = openWindow(policy, key, now);

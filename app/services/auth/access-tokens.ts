@@ -77,7 +77,7 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
     verify: (token) => {
       const known = verified.get(token);
       if (!known) return check(token);
-      if (known.expiresAtMs > +now()) return known.actor;
+      if (known.expiresAtMs > now().getTime()) return known.actor;
       verified.delete(token);
       return check(token);
     },

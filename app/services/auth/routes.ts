@@ -40,7 +40,7 @@ export function authRoutes(deps: {
           ...problemAnswers(...writeProblems, "signup_closed", "email_taken"),
         },
       }),
-      async (c) => c.json(await auth.signup(c.req.valid("json"), c.var.origin), 201),
+      async (c) => c.json(await auth.signup(c.req.valid("json"), c.env.origin), 201),
     )
     .openapi(
       createRoute({
@@ -73,7 +73,7 @@ export function authRoutes(deps: {
           ...problemAnswers(...writeProblems, "invalid_setup_token", "email_taken"),
         },
       }),
-      async (c) => c.json(await auth.setup(c.req.valid("json"), c.var.origin), 201),
+      async (c) => c.json(await auth.setup(c.req.valid("json"), c.env.origin), 201),
     )
     .openapi(
       createRoute({
@@ -84,7 +84,7 @@ export function authRoutes(deps: {
         request: { body: jsonBody(loginRequest) },
         responses: { 200: jsonAnswer("The session and tokens", signedIn), ...problemAnswers(...writeProblems, "invalid_credentials") },
       }),
-      async (c) => c.json(await auth.login(c.req.valid("json"), c.var.origin), 200),
+      async (c) => c.json(await auth.login(c.req.valid("json"), c.env.origin), 200),
     )
     .openapi(
       createRoute({

@@ -40,7 +40,7 @@ export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly
       async (c) => {
         const input = c.req.valid("json");
         const verb = input.wait ? sandbox.run : sandbox.submit;
-        const answer = await verb(actorOf(c), input, c.var.requestId);
+        const answer = await verb(actorOf(c), input, c.env.requestId);
         return "taskId" in answer ? c.json(answer, 202) : c.json(answer, 200);
       },
     )

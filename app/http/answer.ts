@@ -1,0 +1,30 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Server } from "bun";
+import { logAccess } from "./access-log.ts";
+import type { AppEnv } from "./env.ts";
+import { answerProblem } from "./problem.ts";
+import { RequestContext, type RequestContextOptions } from "./request-context.ts";
+
+/** Answers one request of Bun's server. */
+export type Answer = (request: Request, server: Server<undefined>) => Promise<Response>;
+
+/**
+ * What surrounds every request, whatever route it meets: it gets its context, the answer gets its headers, the log its line. Around the app
+ * and not middleware in it, which costs a promise each on the hot path.
+ */
+export function answerWith(app: OpenAPIHono<AppEnv>, options: RequestContextOptions): Answer {
+  return async function answer(request, server) {
+    const startedAt = performance.now();
+    const context = new RequestContext(request, server, options);
+    let response: Response;
+    try {
+      response = await app.fetch(request, context);
+    } catch (thrown) {
+      // Hono answers only thrown `Error`s; anything else a library throws comes through.
+      response = answerProblem(thrown instanceof Error ? thrown : new Error(`thrown: ${Bun.inspect(thrown)}`), context);
+    }
+    for (const [name, value] of context.answerHeaders) response.headers.set(name, value);
+    logAccess(request, context, { status: response.status, startedAt });
+    return response;
+  };
+}
