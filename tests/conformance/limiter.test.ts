@@ -95,7 +95,7 @@ function describeLimiter(name: string, open: () => Limiter, kind: Pick<LimitPoli
     });
 
     test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])("%p units are an error", async (units) => {
-      await expect(limiter.consume(makePolicy(), "k", units)).rejects.toThrow(RangeError);
+      await expect(Promise.try(() => limiter.consume(makePolicy(), "k", units))).rejects.toThrow(RangeError);
     });
 
     test("a window starts anew when its time is over", async () => {

@@ -17,7 +17,7 @@ export interface LimitDecision {
 
 /** Counts units per key in fixed windows. */
 export interface Limiter {
-  /** Takes `units` (default 1) from the window of `key`. Rejects only when the store can't be reached; counting in process answers at once. */
+  /** Takes `units` (default 1; `RangeError` unless a whole number above 0) from the window of `key`. Rejects only when the store can't be reached; counting in process answers at once. */
   consume(policy: LimitPolicy, key: string, units?: number): LimitDecision | Promise<LimitDecision>;
   /** Forgets what `key` has used. */
   reset(policy: LimitPolicy, key: string): Promise<void>;
