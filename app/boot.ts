@@ -2,16 +2,18 @@ import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
 import { createSandboxClient, isSandboxAway } from "../workers/sandbox-client.ts";
 import { startThreads } from "../workers/start-threads.ts";
-import { type Config, sandboxBounds } from "./config.ts";
+import { authSettings, type Config, sandboxBounds } from "./config.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
 import { createGuards } from "./http/guards.ts";
 import { createReadiness } from "./http/health.ts";
 import { createApp, listen } from "./http/server.ts";
 import { createEventStreams } from "./http/sse.ts";
+import type { Actor } from "./platform/actor.ts";
 import { systemNow } from "./platform/clock.ts";
 import { connectionBudget } from "./platform/connection-budget.ts";
 import { openDataFolder } from "./platform/data-folder.ts";
 import { Problem } from "./platform/errors.ts";
+import { startHousekeeping } from "./platform/housekeeping.ts";
 import { createIdempotencyRecords } from "./platform/idempotency/store.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createTransact } from "./platform/outbox.ts";
@@ -19,13 +21,11 @@ import { migratePostgresQueues } from "./platform/queue/postgres.ts";
 import { createSeal, keyEncryptionKey } from "./platform/seal.ts";
 import { openLimiter, openQueues, redisVersion } from "./platform/substrate.ts";
 import { waitFor } from "./platform/wait-for.ts";
-import { createAccessTokens } from "./services/auth/access-tokens.ts";
-import { createPasswords } from "./services/auth/passwords.ts";
-import { createAuthService } from "./services/auth/service.ts";
-import { createSessions } from "./services/auth/sessions.ts";
-import { firstSetupToken } from "./services/auth/setup-token.ts";
-import { importSigningKey, signingKeySecret } from "./services/auth/signing-key.ts";
+import { firstSetupToken } from "./services/auth/accounts/setup-token.ts";
+import { openAuthService } from "./services/auth/service.ts";
 import { createAuthStore } from "./services/auth/store.ts";
+import { createNotifyService } from "./services/notify/service.ts";
+import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
@@ -56,8 +56,8 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const waiting = { limitMs: config.KEELSON_STARTUP_WAIT_MS, log };
 
   const folder = await openDataFolder(config.KEELSON_DATA_DIR, { log });
-  const seal = createSeal(await keyEncryptionKey(config.KEELSON_KEK, folder));
-  const signingKey = await importSigningKey(await folder.secret("signing-key", signingKeySecret));
+  const kek = await keyEncryptionKey(config.KEELSON_KEK, folder);
+  const seal = createSeal(kek);
 
   const server = opening.adopt(await openDatabaseServer({ config, folder, log }), (it) => it.stop());
   const budget = connectionBudget(config);
@@ -78,8 +78,9 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   );
   const limiter = opening.adopt(openLimiter(address, { sql: database.sql, log }), (it) => it.close());
 
-  const threads = opening.adopt(startThreads({ config, databaseUrl: server.url, log, queueThreads: budget.queueThreads }), (it) =>
-    it.stop(),
+  const threads = opening.adopt(
+    startThreads({ config, databaseUrl: server.url, keyEncryptionKey: kek, log, queueThreads: budget.queueThreads }),
+    (it) => it.stop(),
   );
   await threads.started;
 
@@ -87,29 +88,28 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const streams = createEventStreams();
 
   // The services, each given what it needs and nothing else.
-  const authStore = createAuthStore(database.db);
-  await authStore.addSigningKey(signingKey.kid, signingKey.publicJwk);
-  const accessTokens = createAccessTokens({
-    key: signingKey,
-    publicKeys: authStore.signingKeys,
-    issuer: config.KEELSON_PUBLIC_URL ?? "keelson",
-    lifetimeSeconds: config.KEELSON_ACCESS_TOKEN_SECONDS,
-    now,
-  });
-  const sessions = createSessions({ store: authStore, transact, accessTokens, refreshSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS, now });
-  const auth = createAuthService({
-    store: authStore,
-    transact,
-    sessions,
-    passwords: createPasswords(),
-    signup: config.KEELSON_SIGNUP,
-    now,
-  });
-
   const taskStore = createTaskStore(database.db);
   const lifecycle = createTaskLifecycle({ store: taskStore, transact, now });
   const watch = createTaskWatch({ store: taskStore, feed: threads.feed });
   const tasks = createTaskService({ store: taskStore, watch });
+
+  const notify = createNotifyService({ store: createNotifyStore(database.db), createTask: lifecycle.create, seal });
+
+  const auth = opening.adopt(
+    await openAuthService({
+      db: database.db,
+      transact,
+      seal,
+      feed: threads.feed,
+      sendMail: notify.sendMail,
+      settings: authSettings(config),
+      now,
+      log,
+    }),
+    (it) => it.stop(),
+  );
+  opening.adopt(startHousekeeping({ log, chores: auth.chores }), (it) => it.stop());
+  auth.onRevoked(({ sessionId, minVersion }) => streams.closeFor(({ via }) => isRefused(via, sessionId, minVersion)));
 
   const execute = createSandboxClient(threads.sandboxChannel);
   const sandbox = createSandboxService({
@@ -122,7 +122,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   });
 
   const guards = createGuards({
-    verify: accessTokens.verify,
+    verify: auth.verify,
     limiter,
     idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
     bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
@@ -137,12 +137,21 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       { name: config.redis ? "redis" : "queues", check: queues.ping },
       ...threads.dependencies,
     ]),
-    services: serviceRoutes({ auth, tasks, sandbox, guards, streams, publicKeys: authStore.signingKeys, bounds: sandboxBounds(config) }),
+    services: serviceRoutes({
+      auth,
+      tasks,
+      notify,
+      sandbox,
+      guards,
+      streams,
+      bounds: sandboxBounds(config),
+      developmentMailbox: config.KEELSON_DEV_MAILBOX,
+    }),
   });
 
   const { KEELSON_ADMIN_EMAIL: email, KEELSON_ADMIN_PASSWORD: password } = config;
-  if (email && password) await auth.ensureAdmin(email, password);
-  const setupToken = await firstSetupToken(authStore);
+  if (email && password) await auth.accounts.ensureAdmin(email, password);
+  const setupToken = await firstSetupToken(createAuthStore(database.db));
   const http = config.KEELSON_ROLES.includes("api") ? listen(app, { host: config.HOST, port: config.PORT }) : undefined;
 
   const drain = async () => {
@@ -177,6 +186,11 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
 async function pingDatabase(server: DatabaseServer, database: DatabaseClient): Promise<void> {
   server.assertRunning();
   await database.ping();
+}
+
+/** Whether what the caller has shown falls under a revocation: all of the session, or its versions before `minVersion`. */
+function isRefused(via: Actor["via"], sessionId: string, minVersion: number | null): boolean {
+  return via.kind === "session" && via.sessionId === sessionId && (minVersion === null || via.version < minVersion);
 }
 
 function sandboxProblem(error: unknown): never {

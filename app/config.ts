@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { LogLevel } from "./platform/logger.ts";
 import type { RedisTarget } from "./platform/redis.ts";
+import type { AuthSettings } from "./services/auth/settings.ts";
+import { signingAlgorithms } from "./services/auth/tokens/signing-key.ts";
 
 const roles = ["api", "queue", "bus", "sandbox"] as const;
 
@@ -58,6 +60,13 @@ const environment = z.object({
   KEELSON_TRUST_PROXY: z.stringbool().default(false),
   KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
   KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),
+  KEELSON_REFRESH_GRACE_SECONDS: wholeNumber(0, 300).default(10),
+  KEELSON_TOKEN_ALGORITHM: z.enum(signingAlgorithms).default("EdDSA"),
+  KEELSON_SIGNING_KEY_DAYS: wholeNumber(1, 3_650).default(90),
+  KEELSON_SESSIONS_MAX: wholeNumber(1, 1_000).default(10),
+  KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
+  KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
+  KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_TIMEOUT_MS_MAX: wholeNumber(10, 60_000).default(10_000),
@@ -86,6 +95,7 @@ export type Environment = Readonly<z.infer<typeof environment>>;
 export interface Config extends Environment {
   readonly LOG_LEVEL: LogLevel;
   readonly redis: RedisTarget | undefined;
+  readonly KEELSON_DEV_MAILBOX: boolean;
 }
 
 /** Thrown with every bad key at once; `message` is ready to print. */
@@ -114,7 +124,7 @@ export function readConfig(roles?: string, source: NodeJS.ProcessEnv = process.e
     throw new ConfigError(`The configuration has ${complaints.length} mistake(s):\n${complaints.map((line) => `  - ${line}`).join("\n")}`);
   }
   const env = parsed.data;
-  return Object.freeze({ ...env, redis: redisTarget(env) });
+  return Object.freeze({ ...env, redis: redisTarget(env), KEELSON_DEV_MAILBOX: env.KEELSON_DEV_MAILBOX ?? isPrivate(env) });
 }
 
 /** The effective settings, one per line of `doctor`, with secrets hidden. */
@@ -134,6 +144,26 @@ export function sandboxBounds(config: Environment) {
     memoryBytesMax: config.KEELSON_SANDBOX_MEMORY_BYTES_MAX,
     codeBytesMax: config.KEELSON_SANDBOX_CODE_BYTES_MAX,
   };
+}
+
+export function authSettings(config: Config): AuthSettings {
+  return {
+    issuer: config.KEELSON_PUBLIC_URL ?? "keelson",
+    signup: config.KEELSON_SIGNUP,
+    tokenAlgorithm: config.KEELSON_TOKEN_ALGORITHM,
+    signingKeyDays: config.KEELSON_SIGNING_KEY_DAYS,
+    accessTokenSeconds: config.KEELSON_ACCESS_TOKEN_SECONDS,
+    refreshTokenSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS,
+    refreshGraceSeconds: config.KEELSON_REFRESH_GRACE_SECONDS,
+    sessionIdleSeconds: config.KEELSON_SESSION_IDLE_SECONDS,
+    sessionsMax: config.KEELSON_SESSIONS_MAX,
+    bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
+  };
+}
+
+/** Only this machine can reach it: then what is meant for development is on unless it is set. */
+function isPrivate({ HOST, KEELSON_TRUST_PROXY }: Environment): boolean {
+  return ["127.0.0.1", "::1", "localhost"].includes(HOST) && !KEELSON_TRUST_PROXY;
 }
 
 function redisTarget(env: Environment): RedisTarget | undefined {

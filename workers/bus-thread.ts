@@ -27,7 +27,7 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   const head = await bus.head();
   const tail = opening.adopt(
     bus.tail(head, (events) => {
-      const subjects = new Set(events.flatMap(({ subject }) => (subject !== undefined && watched.has(subject) ? [subject] : [])));
+      const subjects = new Set(events.flatMap(({ subject, type }) => [subject ?? type, type].filter((topic) => watched.has(topic))));
       if (subjects.size > 0) main().tell("news", { subjects: [...subjects] });
     }),
     (it) => it.stop(),

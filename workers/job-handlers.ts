@@ -1,31 +1,37 @@
-import type { JobContract, JobHandler } from "../app/platform/queue/job.ts";
+import type { JobContext, JobContract, JobHandler } from "../app/platform/queue/job.ts";
+import { createSendMailHandler, type NotifyHandlerDeps } from "../app/services/notify/handlers.ts";
+import { sendMailJob } from "../app/services/notify/jobs.ts";
 import { createExecuteHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
 import { executeJob } from "../app/services/sandbox/jobs.ts";
 
 /** Every job contract of the program. A contract that has no handler below does not compile. */
-export const jobContracts = [executeJob] as const satisfies readonly JobContract[];
+export const jobContracts = [executeJob, sendMailJob] as const satisfies readonly JobContract[];
 
-type Contract = (typeof jobContracts)[number];
-type InputOf<C> = C extends JobContract<string, infer Input> ? Input : never;
-export type Handlers = { readonly [C in Contract as C["name"]]: JobHandler<InputOf<C>> };
+export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
+
+/** A contract and its handler, which parses what arrives before it acts on it. */
+export interface BoundHandler {
+  readonly contract: JobContract;
+  readonly handle: (input: unknown, context: JobContext) => Promise<unknown>;
+}
 
 export interface HandlerDeps {
   readonly sandbox: SandboxHandlerDeps;
+  readonly notify: NotifyHandlerDeps;
 }
 
 export function createHandlers(deps: HandlerDeps): Handlers {
   return {
-    "sandbox.execute": createExecuteHandler(deps.sandbox),
+    "sandbox.execute": bind(executeJob, createExecuteHandler(deps.sandbox)),
+    "notify.send-mail": bind(sendMailJob, createSendMailHandler(deps.notify)),
   };
 }
 
-/** A handler that parses what arrives before it acts on it. */
-export type AnyHandler = (input: unknown, context: Parameters<JobHandler<never>>[1]) => Promise<unknown>;
+/** Undefined for a name this program does not know. */
+export function findHandler(handlers: Handlers, name: string): BoundHandler | undefined {
+  return Object.values(handlers).find(({ contract }) => contract.name === name);
+}
 
-/** Contract and handler of the job called `name`; undefined for a name this program does not know. */
-export function findHandler(handlers: Handlers, name: string): { readonly contract: JobContract; readonly handle: AnyHandler } | undefined {
-  const contract = jobContracts.find((known) => known.name === name);
-  if (!contract) return undefined;
-  const handler = handlers[contract.name];
+function bind<Input>(contract: JobContract<string, Input>, handler: JobHandler<Input>): BoundHandler {
   return { contract, handle: (input, context) => handler(contract.input.parse(input), context) };
 }

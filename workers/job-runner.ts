@@ -3,7 +3,7 @@ import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
 import { GiveUp, type JobContext, TryAgainIn } from "../app/platform/queue/job.ts";
 import type { Delivery, DeliveryEnd, Process } from "../app/platform/queue/port.ts";
 import type { TaskError, TaskLifecycle } from "../app/services/tasks/lifecycle.ts";
-import { type AnyHandler, findHandler, type Handlers } from "./job-handlers.ts";
+import { type BoundHandler, findHandler, type Handlers } from "./job-handlers.ts";
 
 export interface JobRunnerDeps {
   readonly handlers: Handlers;
@@ -21,7 +21,7 @@ export function createJobRunner({ handlers, tasks, log }: JobRunnerDeps): Proces
     return { kind: "failed", reason: error.message };
   };
 
-  const run = async (delivery: Delivery, handle: AnyHandler, taskLog: Logger): Promise<DeliveryEnd> => {
+  const run = async (delivery: Delivery, handle: BoundHandler["handle"], taskLog: Logger): Promise<DeliveryEnd> => {
     const { taskId } = delivery;
     const { timeoutMs } = queueCatalogue[delivery.queue];
     const timeout = new AbortController();

@@ -8,6 +8,7 @@ export interface ThreadData {
   readonly name: string;
   readonly config: Config;
   readonly databaseUrl: string;
+  readonly keyEncryptionKey: Uint8Array;
 }
 
 export interface SandboxThreadData extends ThreadData {

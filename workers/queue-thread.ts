@@ -4,7 +4,9 @@ import { createTransact } from "../app/platform/outbox.ts";
 import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
 import { tryAgainIn } from "../app/platform/queue/job.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
+import { createSeal } from "../app/platform/seal.ts";
 import { openQueues } from "../app/platform/substrate.ts";
+import { createNotifyStore } from "../app/services/notify/store.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
@@ -38,6 +40,12 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const execute: typeof askSandbox = (request) => askSandbox(request).catch(waitForSandbox);
   const handlers = createHandlers({
     sandbox: { store: createExecutionStore(database.db), transact, execute, now },
+    notify: {
+      store: createNotifyStore(database.db),
+      seal: createSeal(data.keyEncryptionKey),
+      developmentMailbox: config.KEELSON_DEV_MAILBOX,
+      now,
+    },
   });
 
   const process = createJobRunner({ handlers, tasks, log });

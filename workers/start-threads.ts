@@ -12,6 +12,7 @@ import { type SupervisedThread, superviseThread, type ThreadMethods } from "./su
 export interface ThreadsOptions {
   readonly config: Config;
   readonly databaseUrl: string;
+  readonly keyEncryptionKey: Uint8Array;
   readonly queueThreads: number;
   readonly log: Logger;
 }
@@ -20,9 +21,9 @@ export interface ThreadsOptions {
  * All threads of one copy, as its roles ask for, and the lines between them: each queue thread gets a port of its own to the
  * sandbox thread, renewed when either of the two starts again.
  */
-export function startThreads({ config, databaseUrl, queueThreads, log }: ThreadsOptions) {
+export function startThreads({ config, databaseUrl, keyEncryptionKey, queueThreads, log }: ThreadsOptions) {
   const has = (role: Config["KEELSON_ROLES"][number]) => config.KEELSON_ROLES.includes(role);
-  const data = (name: string): ThreadData => ({ name, config, databaseUrl });
+  const data = (name: string): ThreadData => ({ name, config, databaseUrl, keyEncryptionKey });
   const feed = createBusFeed();
 
   const bus = superviseThread<MainForBus, BusThread>({

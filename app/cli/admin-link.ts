@@ -3,7 +3,7 @@ import { migrate } from "../../db/migrate.ts";
 import { borrowDatabaseServer } from "../database-server.ts";
 import type { CommandOptions } from "../main.ts";
 import { openDataFolder } from "../platform/data-folder.ts";
-import { newSetupToken } from "../services/auth/setup-token.ts";
+import { newSetupToken } from "../services/auth/accounts/setup-token.ts";
 import { createAuthStore } from "../services/auth/store.ts";
 import { withConfig } from "./configure.ts";
 

@@ -10,10 +10,11 @@ import { withConfig } from "./configure.ts";
 export function run(options: CommandOptions): Promise<number> {
   return withConfig(options, async (config) => {
     const api = createRoutes();
-    const guards = { credentials: [], open: [], signedIn: [], admin: [] };
+    const guards = { credentials: [], signedInCredentials: [], open: [], signedIn: [], admin: [] };
     api.route("/", healthRoutes({ readiness: neverCalled() }));
-    const deps = neverCalled<Pick<ServiceRoutesDeps, "auth" | "tasks" | "sandbox" | "streams" | "publicKeys">>();
-    for (const routes of serviceRoutes({ ...deps, guards, bounds: sandboxBounds(config) })) api.route("/", routes);
+    const deps = neverCalled<Pick<ServiceRoutesDeps, "auth" | "tasks" | "notify" | "sandbox" | "streams">>();
+    for (const routes of serviceRoutes({ ...deps, guards, bounds: sandboxBounds(config), developmentMailbox: false }))
+      api.route("/", routes);
     console.log(JSON.stringify(describeApi(api), null, 2));
     return 0;
   });

@@ -3,7 +3,7 @@ import { Problem } from "../platform/errors.ts";
 import type { Check } from "./guard.ts";
 
 /** Turns an access token into the actor it stands for; throws `Problem` (`invalid_token`) for anything else. */
-export type VerifyAccessToken = (token: string) => Actor | Promise<Actor>;
+export type VerifyAccessToken = (token: string, from: { readonly ip: string | undefined }) => Actor | Promise<Actor>;
 
 const bearer = /^Bearer +(?<token>[\w.~+/-]+=*) *$/i;
 
@@ -14,7 +14,7 @@ export function authenticate(verify: VerifyAccessToken): Check {
     if (!header) throw new Problem("unauthenticated");
     const token = bearer.exec(header)?.groups?.token;
     if (!token) throw new Problem("invalid_token", { detail: "The Authorization header is not of the form `Bearer <token>`." });
-    const actor = verify(token);
+    const actor = verify(token, c.env);
     if (!(actor instanceof Promise)) {
       c.env.actor = actor;
       return undefined;

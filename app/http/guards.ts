@@ -24,9 +24,11 @@ export function createGuards(deps: GuardDeps): Guards {
   const once = idempotency(deps.idempotencyRecords);
   const size = limitBody(deps.bodyBytesMax);
   const user = authenticate(deps.verify);
+  const tries = rateLimit(deps.limiter, credentials, byAddress);
   const userLimit = rateLimit(deps.limiter, general, byUser);
   return {
-    credentials: [guard(once, rateLimit(deps.limiter, credentials, byAddress), requireJson, size)],
+    credentials: [guard(once, tries, requireJson, size)],
+    signedInCredentials: [guard(once, user, userLimit, tries, requireJson, size)],
     open: [guard(once, rateLimit(deps.limiter, general, byAddress), requireJson, size)],
     signedIn: [guard(once, user, userLimit, requireJson, size)],
     admin: [guard(once, user, userLimit, requireAdmin, requireJson, size)],

@@ -1,12 +1,13 @@
 import { Problem } from "../platform/errors.ts";
 import type { LimitDecision, Limiter, LimitPolicy } from "../platform/limiter/port.ts";
+import { networkOf } from "../platform/network.ts";
 import type { AppContext } from "./env.ts";
 import type { Check } from "./guard.ts";
 
 /** Whom a request counts against. */
 export type LimitKey = (c: AppContext) => string;
 
-export const byAddress: LimitKey = (c) => `ip:${addressBlock(c.env.ip ?? "unknown")}`;
+export const byAddress: LimitKey = (c) => `ip:${networkOf(c.env.ip ?? "unknown")}`;
 export const byUser: LimitKey = (c) => {
   const { actor } = c.env;
   return actor ? `user:${actor.userId}` : byAddress(c);
@@ -34,14 +35,4 @@ export function rateLimit(limiter: Limiter, policy: LimitPolicy, key: LimitKey):
 
 function state(policy: LimitPolicy, decision: LimitDecision): string {
   return `"${policy.name}";r=${decision.remaining};t=${decision.resetSeconds}`;
-}
-
-/** One subscriber usually holds a whole IPv6 /64, so that counts as one address. */
-function addressBlock(address: string): string {
-  if (!address.includes(":") || address.startsWith("::ffff:")) return address;
-  const [head = "", tail] = address.split("::");
-  const left = head.split(":").filter(Boolean);
-  const right = (tail ?? "").split(":").filter(Boolean);
-  const groups = tail === undefined ? left : [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0"), ...right];
-  return `${groups.slice(0, 4).join(":")}::/64`;
 }

@@ -9,6 +9,8 @@ export interface Guards {
   /** Open routes that try credentials: few tries per address. */
   readonly credentials: MiddlewareHandler<AppEnv>[];
   readonly open: MiddlewareHandler<AppEnv>[];
+  /** Routes that try credentials behind an access token: both limits. */
+  readonly signedInCredentials: MiddlewareHandler<AppEnv>[];
   readonly signedIn: MiddlewareHandler<AppEnv>[];
   readonly admin: MiddlewareHandler<AppEnv>[];
 }

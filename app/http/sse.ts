@@ -1,3 +1,4 @@
+import type { Actor } from "../platform/actor.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { AppContext } from "./env.ts";
 
@@ -14,6 +15,8 @@ export type SseSource = (signal: AbortSignal) => AsyncIterable<SseMessage>;
 export interface EventStreams {
   /** Answers with the stream; `endless` ones are closed at once when this copy shuts down, the others may come to their end. */
   respond(c: AppContext, source: SseSource, options: { readonly endless: boolean }): Response;
+  /** Closes the streams of callers whose authority has ended. */
+  closeFor(ended: (actor: Actor) => boolean): void;
   readonly open: number;
   /** Shutdown: closes the endless streams and resolves when all others have ended; `now` closes those too. */
   drain(now: AbortSignal): Promise<void>;
@@ -41,6 +44,7 @@ const headers = {
 
 interface OpenStream {
   readonly endless: boolean;
+  readonly actor: Actor | undefined;
   readonly ended: Promise<void>;
   close(): void;
 }
@@ -56,7 +60,7 @@ export function createEventStreams({ heartbeatMs = 15_000, stalledMs = 30_000 }:
     },
     respond: (c, source, { endless }) => {
       c.env.server.timeout(c.req.raw, 0);
-      const stream = openStream(source, { endless, heartbeatMs, stalledMs, log: c.env.log });
+      const stream = openStream(source, { endless, heartbeatMs, stalledMs, log: c.env.log, actor: c.env.actor });
       streams.add(stream);
       void stream.ended.then(() => {
         streams.delete(stream);
@@ -64,6 +68,9 @@ export function createEventStreams({ heartbeatMs = 15_000, stalledMs = 30_000 }:
       });
       if (draining && endless) stream.close();
       return c.body(stream.body, 200, headers);
+    },
+    closeFor: (ended) => {
+      for (const stream of streams) if (stream.actor && ended(stream.actor)) stream.close();
     },
     drain: async (now) => {
       draining = true;
@@ -84,7 +91,13 @@ export function createEventStreams({ heartbeatMs = 15_000, stalledMs = 30_000 }:
  */
 function openStream(
   source: SseSource,
-  { endless, heartbeatMs, stalledMs, log }: Required<EventStreamOptions> & { readonly endless: boolean; readonly log: Logger },
+  {
+    endless,
+    actor,
+    heartbeatMs,
+    stalledMs,
+    log,
+  }: Required<EventStreamOptions> & Pick<OpenStream, "endless" | "actor"> & { readonly log: Logger },
 ): OpenStream & { readonly body: ReadableStream<Uint8Array<ArrayBuffer>> } {
   const encoder = new TextEncoder();
   const abort = new AbortController();
@@ -131,7 +144,7 @@ function openStream(
     },
     { highWaterMark: 0 },
   );
-  return { endless, ended: ended.promise, close: finish, body };
+  return { endless, actor, ended: ended.promise, close: finish, body };
 }
 
 function tryClose(controller: ReadableStreamDefaultController): void {

@@ -38,12 +38,18 @@ export const problemTypes = {
     title: "E-mail or password is wrong",
     help: "The answer is the same whether or not the account exists.",
   },
+  mfa_required: {
+    status: 401,
+    title: "A second factor is required",
+    help: "Send the same request again with `totp`: a code of the authenticator app, or a recovery code.",
+  },
   invalid_refresh_token: {
     status: 401,
     title: "The refresh token is not valid",
     help: "Each refresh token works once. Using an old one again ends its session: log in again.",
   },
   forbidden: { status: 403, title: "You may not do this", help: "The account lacks the role or scope that this needs." },
+  account_disabled: { status: 403, title: "The account is disabled", help: "Ask an administrator." },
   signup_closed: { status: 403, title: "Sign-up is closed", help: "Ask an administrator for an account, or set KEELSON_SIGNUP=open." },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },
   method_not_allowed: { status: 405, title: "The path does not take this method", help: "The `Allow` header lists the methods it takes." },

@@ -4,8 +4,8 @@ import type { Logger } from "./logger.ts";
 
 export interface Chore {
   readonly name: string;
-  /** Returns how many things went. Every copy does it, so it must be harmless to do twice. */
-  run(): Promise<number>;
+  /** Returns how many things it dealt with, if that is worth a line in the log. Every copy does it, so it must be harmless to do twice. */
+  run(): Promise<number | undefined>;
 }
 
 const everyMs = 60_000;
@@ -17,7 +17,7 @@ export function startHousekeeping({ chores, log }: { readonly chores: readonly C
     for (const { name, run } of chores) {
       try {
         const gone = await run();
-        if (gone > 0) log.debug({ gone }, name);
+        if (gone) log.debug({ gone }, name);
       } catch (error) {
         log.warn({ err: error }, `could not ${name}; trying again later`);
       }

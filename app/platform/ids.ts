@@ -8,6 +8,11 @@ const prefixes = {
   execution: "exe",
   event: "evt",
   request: "req",
+  mail: "mail",
+  passkey: "pky",
+  apiKey: "key",
+  team: "team",
+  invitation: "inv",
 } as const;
 
 export type IdKind = keyof typeof prefixes;

@@ -1,5 +1,5 @@
 import type { Db, Tx } from "../../db/client.ts";
-import { outbox } from "../../db/schema/platform.ts";
+import { auditLog, outbox } from "../../db/schema/platform.ts";
 import type { BusEvent } from "./bus/port.ts";
 import type { Now } from "./clock.ts";
 import type { EventContract, EventInit } from "./events.ts";
@@ -26,12 +26,18 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
     let announced = false;
     const result = await deps.db.transaction(async (tx) => {
       const rows: (typeof outbox.$inferInsert)[] = [];
+      const acts: (typeof auditLog.$inferInsert)[] = [];
       const value = await work({
         tx,
-        publish: (contract, event) => rows.push({ kind: "event", payload: toBusEvent(contract, event, deps.now) }),
+        publish: (contract, event) => {
+          const payload = toBusEvent(contract, event, deps.now);
+          rows.push({ kind: "event", payload });
+          if (contract.audited) acts.push(toAuditRow(payload, event));
+        },
         enqueue: (job) => rows.push({ kind: "job", payload: job }),
       });
       if (rows.length > 0) await tx.insert(outbox).values(rows);
+      if (acts.length > 0) await tx.insert(auditLog).values(acts);
       announced = rows.length > 0;
       return value;
     });
@@ -41,5 +47,20 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
 }
 
 function toBusEvent<Data>(contract: EventContract<string, Data>, event: EventInit<Data>, now: Now): BusEvent {
-  return { id: newId("event"), type: contract.type, time: now().toISOString(), ...event };
+  const { subject, audience, origin, data } = event;
+  return {
+    id: newId("event"),
+    type: contract.type,
+    time: now().toISOString(),
+    ...(subject === undefined ? {} : { subject }),
+    ...(audience === undefined ? {} : { audience }),
+    ...(origin === undefined ? {} : { requestId: origin.requestId }),
+    data,
+  };
+}
+
+/** The event's id is the row's, so that the two can be told to be one act. */
+function toAuditRow(event: BusEvent, { actorId, origin }: EventInit<unknown>): typeof auditLog.$inferInsert {
+  const { id, type, time, subject, requestId, data } = event;
+  return { id, at: new Date(time), action: type, actorId, subject, requestId, ip: origin?.ip, data };
 }

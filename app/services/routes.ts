@@ -1,13 +1,17 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "../http/env.ts";
 import { authRoutes } from "./auth/routes.ts";
+import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
 
 type DepsOf<Routes extends (deps: never) => unknown> = Parameters<Routes>[0];
-export type ServiceRoutesDeps = DepsOf<typeof authRoutes> & DepsOf<typeof taskRoutes> & DepsOf<typeof sandboxRoutes>;
+export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
+  DepsOf<typeof taskRoutes> &
+  DepsOf<typeof notifyRoutes> &
+  DepsOf<typeof sandboxRoutes>;
 
 /** One set of routes per service: the whole of `/v1`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
-  return [authRoutes(deps), taskRoutes(deps), sandboxRoutes(deps)];
+  return [authRoutes(deps), taskRoutes(deps), notifyRoutes(deps), sandboxRoutes(deps)];
 }

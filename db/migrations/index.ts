@@ -1,6 +1,7 @@
 import core from "./0000_core.sql" with { type: "text" };
 import bus from "./0001_bus.sql" with { type: "text" };
 import limiter from "./0002_limiter.sql" with { type: "text" };
+import auth from "./0003_auth.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -12,4 +13,5 @@ export const migrations: readonly Migration[] = [
   { name: "0000_core", sql: core },
   { name: "0001_bus", sql: bus },
   { name: "0002_limiter", sql: limiter },
+  { name: "0003_auth", sql: auth },
 ];

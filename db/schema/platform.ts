@@ -1,7 +1,5 @@
-import { bigint, customType, integer, json, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
-import { moment } from "../columns.ts";
-
-const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => "bytea" });
+import { bigint, integer, json, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import { bytes, moment } from "../columns.ts";
 
 /** Events and jobs written in the transaction that caused them, until the relay has handed them on. */
 export const outbox = pgTable("outbox", {
@@ -28,3 +26,15 @@ export const idempotencyKeys = pgTable(
   },
   (table) => [primaryKey({ columns: [table.scope, table.key] })],
 );
+
+/** What was done to an account or to what it guards, by whom and from where; written in the transaction of the act. */
+export const auditLog = pgTable("audit_log", {
+  id: text().primaryKey(),
+  at: moment("at").notNull(),
+  action: text().notNull(),
+  actorId: text("actor_id"),
+  subject: text(),
+  requestId: text("request_id"),
+  ip: text(),
+  data: json().$type<unknown>().notNull(),
+});

@@ -203,13 +203,26 @@ describe("the session", () => {
     expect(body.session).toMatchObject({ userId: user.id, ip: "127.0.0.1" });
   });
 
-  test("the device is the User-Agent it was opened with", async () => {
+  test.each([
+    ["Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"],
+    [
+      "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15",
+      "Safari on macOS",
+    ],
+    [
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+      "Chrome on Windows",
+    ],
+    ["curl/8.5.0", "curl"],
+    ["Kestrel/1.0 (é)", "Kestrel"],
+    ["(){}", "Unknown device"],
+  ])("the device of %j is %j", async (userAgent, device) => {
     const { email, password: secret } = await signUp(running.url);
     const answer = await request(running.url, "/v1/auth/login", {
       body: { email, password: secret },
-      headers: { "user-agent": "Kestrel/1.0 (é)" },
+      headers: { "user-agent": userAgent },
     });
-    expect(answer.body.session.device).toBe("Kestrel/1.0 (é)");
+    expect(answer.body.session.device).toBe(device);
   });
 
   test("POST /v1/auth/logout: 204, the session is over, its refresh token is dead, other sessions live", async () => {

@@ -16,6 +16,10 @@ afterAll(() => database.end());
 const refresh = (refreshToken: unknown): Promise<Answer> => request(running.url, "/v1/auth/refresh", { body: { refreshToken } });
 const sessionStatus = async (token: string) => (await request(running.url, "/v1/auth/session", { token })).status;
 
+const sessionOf = async (user: { readonly token: string }) => ({
+  sessionId: (await request(running.url, "/v1/auth/session", { token: user.token })).body.session.id,
+});
+
 describe("rotation", () => {
   test("each refresh gives a new pair for the same user and session", async () => {
     const user = await signUp(running.url);
@@ -29,7 +33,7 @@ describe("rotation", () => {
       seen.add(refreshToken);
     }
     expect(seen.size).toBe(6);
-    const [row] = await database`select count(*)::int as sessions from sessions where user_id = ${user.id}`;
+    const [row] = await database`select count(*)::int as sessions from sessions where active_user_id = ${user.id}`;
     expect(row?.sessions).toBe(1);
   });
 
@@ -56,7 +60,7 @@ describe("reuse of an old token ends the whole family (RFC 9700 §4.14.2)", () =
     const user = await signUp(running.url);
     const other = (await request(running.url, "/v1/auth/login", { body: { email: user.email, password: user.password } })).body;
     const stranger = await signUp(running.url);
-    await refresh(user.refreshToken);
+    await refresh((await refresh(user.refreshToken)).body.refreshToken);
     expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
     expect((await refresh(other.refreshToken)).status).toBe(200);
     expect((await refresh(stranger.refreshToken)).status).toBe(200);
@@ -64,7 +68,7 @@ describe("reuse of an old token ends the whole family (RFC 9700 §4.14.2)", () =
 
   test("it is announced, with the reason and without the token", async () => {
     const user = await signUp(running.url);
-    await refresh(user.refreshToken);
+    await refresh((await refresh(user.refreshToken)).body.refreshToken);
     await refresh(user.refreshToken);
     const [event] = await until("the event is on the bus", async () => {
       const rows = await database`select data::text as data from bus_events where type = 'session.revoked' and audience = ${user.id}`;
@@ -73,13 +77,70 @@ describe("reuse of an old token ends the whole family (RFC 9700 §4.14.2)", () =
     expect(JSON.parse(event?.data)).toEqual({ userId: user.id, reason: "reuse" });
   });
 
-  test("used many times at once: at most one new pair, and it does not outlive the reuse", async () => {
+  test("it is a security event and a row of the audit log", async () => {
+    const user = await signUp(running.url);
+    const { sessionId } = await sessionOf(user);
+    await refresh((await refresh(user.refreshToken)).body.refreshToken);
+    await refresh(user.refreshToken);
+    const rows = await database`select action, subject, ip, data from audit_log where subject = ${sessionId} order by id`;
+    expect(rows.map(({ action }) => action).sort()).toEqual(["security.refresh_token_reused", "session.revoked"]);
+    expect(rows.every(({ ip }) => ip === "127.0.0.1")).toBe(true);
+    expect(JSON.stringify(rows)).not.toContain(user.refreshToken);
+  });
+
+  test("also after the grace window, when nobody went on", async () => {
+    const user = await signUp(running.url);
+    const renewed = (await refresh(user.refreshToken)).body;
+    await database`update refresh_tokens set used_at = used_at - interval '11 seconds' where used_at is not null
+      and session_id in (select id from sessions where active_user_id = ${user.id})`;
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+    expectProblem(await refresh(renewed.refreshToken), "invalid_refresh_token");
+  });
+});
+
+describe("within the grace window a used token gets the same answer again", () => {
+  test("two tabs, or an answer that was lost", async () => {
+    const user = await signUp(running.url);
+    const first = await refresh(user.refreshToken);
+    const again = await refresh(user.refreshToken);
+    expect([again.status, again.body]).toEqual([200, first.body]);
+    expect((await refresh(first.body.refreshToken)).status).toBe(200);
+  });
+
+  test("used many times at once: one new pair", async () => {
     const user = await signUp(running.url);
     const answers = await Promise.all(Array.from({ length: 10 }, () => refresh(user.refreshToken)));
-    const renewed = answers.filter(({ status }) => status === 200);
-    expect(renewed).toHaveLength(1);
-    for (const answer of answers) if (answer.status !== 200) expectProblem(answer, "invalid_refresh_token");
-    expectProblem(await refresh(renewed[0]?.body.refreshToken), "invalid_refresh_token");
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+    expect(new Set(answers.map(({ body }) => body.refreshToken)).size).toBe(1);
+    const [row] = await database`select count(*)::int as tokens from refresh_tokens
+      where session_id in (select id from sessions where active_user_id = ${user.id})`;
+    expect(row?.tokens).toBe(2);
+  });
+
+  test("the kept answer opens only for who holds the token", async () => {
+    const user = await signUp(running.url);
+    const { body } = await refresh(user.refreshToken);
+    const rows = await database`select encode(answer, 'escape') as answer from refresh_tokens where answer is not null`;
+    expect(JSON.stringify(rows)).not.toContain(body.refreshToken);
+    expect(JSON.stringify(rows)).not.toContain(body.accessToken.split(".")[2]);
+  });
+
+  test("an ended session has no grace", async () => {
+    const user = await signUp(running.url);
+    const { body } = await refresh(user.refreshToken);
+    await request(running.url, "/v1/auth/logout", { method: "POST", token: body.accessToken });
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+  });
+});
+
+describe("idle time-out", () => {
+  test("a session that nobody used for too long ends at its refresh", async () => {
+    const user = await signUp(running.url);
+    const idle = running.config.KEELSON_SESSION_IDLE_SECONDS + 1;
+    await database`update sessions set last_seen_at = now() - make_interval(secs => ${idle}) where active_user_id = ${user.id}`;
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+    const [row] = await database`select revoked_reason from sessions where active_user_id = ${user.id}`;
+    expect(row?.revoked_reason).toBe("idle");
   });
 });
 
@@ -102,7 +163,8 @@ describe("what is refused", () => {
 
   test("the digest that is stored is no token, and no token is stored", async () => {
     const user = await signUp(running.url);
-    const rows = await database`select r.* from refresh_tokens r join sessions s on s.id = r.session_id where s.user_id = ${user.id}`;
+    const rows =
+      await database`select r.* from refresh_tokens r join sessions s on s.id = r.session_id where s.active_user_id = ${user.id}`;
     expect(JSON.stringify(rows)).not.toContain(user.refreshToken);
     expectProblem(await refresh(rows[0]?.hash), "invalid_refresh_token");
   });
@@ -116,7 +178,7 @@ describe("what is refused", () => {
 
   test("one that has expired", async () => {
     const user = await signUp(running.url);
-    await database`update refresh_tokens set expires_at = now() where session_id in (select id from sessions where user_id = ${user.id})`;
+    await database`update refresh_tokens set expires_at = now() where session_id in (select id from sessions where active_user_id = ${user.id})`;
     expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
   });
 

@@ -2,6 +2,9 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { createHmac, createPublicKey } from "node:crypto";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import postgres from "postgres";
+import type { Config } from "../../app/config.ts";
+import { createSeal } from "../../app/platform/seal.ts";
 import { request, type SignedInUser, signUp } from "../client.ts";
 import { expectProblem } from "../problem.ts";
 import { sharedCopy } from "../shared-copy.ts";
@@ -9,7 +12,7 @@ import { sharedCopy } from "../shared-copy.ts";
 const running = sharedCopy();
 let user: SignedInUser;
 let sessionId: string;
-/** The copy's own key, as an insider with the data folder would have it: it makes tokens that are wrong in one way only. */
+/** The copy's own key, as an insider with the database and the key-encryption key would have it: it makes tokens that are wrong in one way only. */
 let ownKey: JWK;
 let kid: string;
 let publicJwk: JWK;
@@ -18,7 +21,7 @@ let foreign: { readonly privateJwk: JWK; readonly publicJwk: JWK };
 beforeAll(async () => {
   user = await signUp(running.url);
   sessionId = (await request(running.url, "/v1/auth/session", { token: user.token })).body.session.id;
-  ownKey = JSON.parse(await Bun.file(join(running.config.KEELSON_DATA_DIR, "secrets", "signing-key")).text());
+  ownKey = await signingKeyOf(running.config);
   publicJwk = (await request(running.url, "/.well-known/jwks.json")).body.keys[0];
   kid = publicJwk.kid ?? "";
   const pair = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
@@ -30,7 +33,18 @@ const decode = (part = "") => JSON.parse(Buffer.from(part, "base64url").toString
 const parts = (token: string) => token.split(".") as [string, string, string];
 const soon = () => Math.floor(Date.now() / 1_000) + 600;
 const goodHeader = () => ({ alg: "EdDSA", typ: "at+jwt", kid });
-const goodClaims = () => ({ iss: "keelson", aud: "keelson", sub: user.id, sid: sessionId, role: "user", iat: soon() - 600, exp: soon() });
+const goodClaims = () => ({
+  iss: "keelson",
+  aud: "keelson",
+  sub: user.id,
+  sid: sessionId,
+  jti: "x",
+  role: "user",
+  ver: 0,
+  users: [user.id],
+  iat: soon() - 600,
+  exp: soon(),
+});
 
 /** Signed with the copy's own key unless told otherwise; the changes say what is wrong with it, `undefined` leaves a member out. */
 async function mint(change: { header?: object; claims?: object; key?: JWK } = {}): Promise<string> {
@@ -123,6 +137,10 @@ describe("forged, altered and foreign tokens", () => {
     ["no subject", () => mint({ claims: { sub: undefined } })],
     ["no session", () => mint({ claims: { sid: undefined } })],
     ["no role", () => mint({ claims: { role: undefined } })],
+    ["no jti", () => mint({ claims: { jti: undefined } })],
+    ["no version of the session", () => mint({ claims: { ver: undefined } })],
+    ["a version as text", () => mint({ claims: { ver: "0" } })],
+    ["no users", () => mint({ claims: { users: undefined } })],
     ["a role there is not", () => mint({ claims: { role: "root" } })],
     ["roles in a list", () => mint({ claims: { role: ["admin"] } })],
     ["role changed to admin, old signature", () => altered(1, (claims) => ({ ...claims, role: "admin" }))],
@@ -246,6 +264,17 @@ describe("/.well-known/jwks.json", () => {
     expect(payload.jti).toBeString();
   });
 });
+
+async function signingKeyOf(config: Config): Promise<JWK> {
+  const kek = await Bun.file(join(config.KEELSON_DATA_DIR, "secrets", "key-encryption-key")).text();
+  const database = postgres(config.DATABASE_URL ?? "", { max: 1 });
+  try {
+    const [row] = await database`select private_key from signing_keys`;
+    return JSON.parse(Buffer.from(createSeal(Buffer.from(kek, "base64url")).open(row?.private_key)).toString());
+  } finally {
+    await database.end();
+  }
+}
 
 /** The same 6-bit letter with the bits set that base64url leaves unused after 64 bytes. */
 function lowBitsSet(letter: string): string {

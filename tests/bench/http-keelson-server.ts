@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { readConfig } from "../../app/config.ts";
+import { authSettings, readConfig } from "../../app/config.ts";
 import { createGuards } from "../../app/http/guards.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer } from "../../app/http/route.ts";
 import { createApp, listen } from "../../app/http/server.ts";
@@ -9,13 +9,8 @@ import { createLogger } from "../../app/platform/logger.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
 import { createSeal } from "../../app/platform/seal.ts";
 import { openLimiter } from "../../app/platform/substrate.ts";
-import { createAccessTokens } from "../../app/services/auth/access-tokens.ts";
-import { createPasswords } from "../../app/services/auth/passwords.ts";
 import { authRoutes } from "../../app/services/auth/routes.ts";
-import { createAuthService } from "../../app/services/auth/service.ts";
-import { createSessions } from "../../app/services/auth/sessions.ts";
-import { importSigningKey, signingKeySecret } from "../../app/services/auth/signing-key.ts";
-import { createAuthStore } from "../../app/services/auth/store.ts";
+import { openAuthService } from "../../app/services/auth/service.ts";
 import { openDatabase } from "../../db/client.ts";
 import { answerParent, argumentOf } from "./child.ts";
 
@@ -29,22 +24,21 @@ const config = readConfig(undefined, {
 });
 const log = createLogger({ level: config.LOG_LEVEL, part: "main" });
 const database = openDatabase({ url: databaseUrl, connectionsMax: 10, applicationName: "keelson bench" });
-const store = createAuthStore(database.db);
-const key = await importSigningKey(await signingKeySecret.generate());
-const transact = createTransact({ db: database.db, now, wake: () => undefined });
-const accessTokens = createAccessTokens({
-  key,
-  publicKeys: store.signingKeys,
-  issuer: "keelson",
-  lifetimeSeconds: config.KEELSON_ACCESS_TOKEN_SECONDS,
+const seal = createSeal(crypto.getRandomValues(Buffer.alloc(32)));
+const auth = await openAuthService({
+  db: database.db,
+  transact: createTransact({ db: database.db, now, wake: () => undefined }),
+  seal,
+  feed: { watch: () => () => undefined },
+  sendMail: async () => undefined,
+  settings: authSettings(config),
   now,
+  log,
 });
-const sessions = createSessions({ store, transact, accessTokens, refreshSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS, now });
-const auth = createAuthService({ store, transact, sessions, passwords: createPasswords(), signup: "open", now });
 const guards = createGuards({
-  verify: accessTokens.verify,
+  verify: auth.verify,
   limiter: openLimiter({ config, databaseUrl }, { sql: database.sql, log }),
-  idempotencyRecords: createIdempotencyRecords({ db: database.db, seal: createSeal(crypto.getRandomValues(Buffer.alloc(32))), now }),
+  idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
   bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
   requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
   credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
@@ -53,7 +47,7 @@ const app = createApp({
   log,
   trustProxy: config.KEELSON_TRUST_PROXY,
   readiness: async () => ({ status: "ready", dependencies: {} }),
-  services: [authRoutes({ auth, guards, publicKeys: store.signingKeys }), benchRoutes(guards)],
+  services: [authRoutes({ auth, guards }), benchRoutes(guards)],
 });
 const http = listen(app, { host: "127.0.0.1", port: 0 });
 answerParent({ url: () => http.url, cpu: () => process.cpuUsage() });

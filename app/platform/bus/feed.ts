@@ -3,6 +3,6 @@
  * so a listener reads the state it cares about rather than trusting to have seen every call.
  */
 export interface Feed {
-  /** Calls `onNews` from now on, until the returned function is called. */
+  /** Calls `onNews` for events of this subject, or of this type, from now on, until the returned function is called. */
   watch(subject: string, onNews: () => void): () => void;
 }

@@ -1,14 +1,64 @@
 import { z } from "zod";
 import { defineEvent } from "../../platform/events.ts";
 
+const method = z.enum(["pwd", "otp", "hwk", "email", "fed", "rc"]);
+
 /** The subject is the user. */
-export const userSignedUp = defineEvent({ type: "user.signed_up", data: z.object({ role: z.enum(["user", "admin"]) }) });
+export const userSignedUp = defineEvent({
+  type: "user.signed_up",
+  audited: true,
+  data: z.object({ role: z.enum(["user", "admin"]) }),
+});
+
+/** The subject is the user. */
+export const userLoggedIn = defineEvent({
+  type: "user.logged_in",
+  audited: true,
+  data: z.object({ sessionId: z.string(), methods: z.array(method), device: z.string(), newDevice: z.boolean(), newNetwork: z.boolean() }),
+});
+
+/** The subject is the user. Wrong password, code or the like; the reason is for operators, never for the client. */
+export const loginFailed = defineEvent({ type: "security.login_failed", audited: true, data: z.object({ reason: z.string() }) });
+
+/** The subject is the user. */
+export const loginSuspicious = defineEvent({
+  type: "security.login_suspicious",
+  audited: true,
+  data: z.object({ sessionId: z.string(), reasons: z.array(z.enum(["new_device", "new_network", "impossible_pace"])), device: z.string() }),
+});
 
 /** The subject is the session. */
 export const sessionOpened = defineEvent({ type: "session.opened", data: z.object({ userId: z.string(), ip: z.string().nullable() }) });
 
-/** The subject is the session. `reuse`: an old refresh token came back, so somebody else may hold a copy (RFC 9700 §4.14.2). */
+export const revocationReasons = [
+  "logout",
+  "remote_logout",
+  "reuse",
+  "idle",
+  "too_many",
+  "password_changed",
+  "user_disabled",
+  "user_deleted",
+] as const;
+export type RevocationReason = (typeof revocationReasons)[number];
+
+/** The subject is the session. Its tokens are refused from now on. */
 export const sessionRevoked = defineEvent({
   type: "session.revoked",
-  data: z.object({ userId: z.string(), reason: z.enum(["logout", "reuse"]) }),
+  audited: true,
+  data: z.object({ userId: z.string(), reason: z.enum(revocationReasons) }),
+});
+
+/** The subject is the session. What it may do has changed, so its older access tokens are refused. */
+export const sessionChanged = defineEvent({
+  type: "session.changed",
+  audited: true,
+  data: z.object({ userId: z.string(), change: z.enum(["user_added", "user_switched", "user_removed", "role_changed"]) }),
+});
+
+/** The subject is the session. An old refresh token came back: somebody else may hold a copy (RFC 9700 §4.14.2). */
+export const refreshTokenReused = defineEvent({
+  type: "security.refresh_token_reused",
+  audited: true,
+  data: z.object({ userId: z.string() }),
 });

@@ -1,112 +1,109 @@
-import type { z } from "zod";
-import type { Actor, RequestOrigin } from "../../platform/actor.ts";
+import type { Db } from "../../../db/client.ts";
+import type { Feed } from "../../platform/bus/feed.ts";
 import type { Now } from "../../platform/clock.ts";
-import { Problem } from "../../platform/errors.ts";
-import { newId } from "../../platform/ids.ts";
-import type { Transact, Unit } from "../../platform/outbox.ts";
-import { userSignedUp } from "./events.ts";
-import type { Passwords } from "./passwords.ts";
-import type { loginRequest, session as sessionSchema, setupRequest, signupRequest, user as userSchema } from "./schema.ts";
-import { hashToken, type Sessions, type TokenPair } from "./sessions.ts";
-import type { AuthStore, SessionRow, UserRow } from "./store.ts";
-
-export type UserView = z.infer<typeof userSchema>;
-export type SessionView = z.infer<typeof sessionSchema>;
-export type AuthService = ReturnType<typeof createAuthService>;
+import type { Chore } from "../../platform/housekeeping.ts";
+import type { Logger } from "../../platform/logger.ts";
+import type { Transact } from "../../platform/outbox.ts";
+import type { Seal } from "../../platform/seal.ts";
+import { createAccountService } from "./accounts/service.ts";
+import { sessionChanged, sessionRevoked } from "./events.ts";
+import { createLogIn } from "./log-in.ts";
+import type { SendMail } from "./mails.ts";
+import { createCheckPassword } from "./passwords/check.ts";
+import { createPasswords } from "./passwords/hashing.ts";
+import { createActivity } from "./sessions/activity.ts";
+import { createRefresh } from "./sessions/refresh.ts";
+import { createSessionService } from "./sessions/service.ts";
+import { createSessionTokens } from "./sessions/session-tokens.ts";
+import { createSessionStore } from "./sessions/store.ts";
+import type { AuthSettings } from "./settings.ts";
+import { createAuthStore } from "./store.ts";
+import { createAccessTokens } from "./tokens/access-tokens.ts";
+import { startRevocations } from "./tokens/revocations.ts";
+import { openSigningKeys } from "./tokens/signing-keys.ts";
+import { createTokenStore } from "./tokens/store.ts";
 
 export interface AuthDeps {
-  readonly store: AuthStore;
+  readonly db: Db;
   readonly transact: Transact;
-  readonly sessions: Sessions;
-  readonly passwords: Passwords;
-  readonly signup: "open" | "invite" | "closed";
+  readonly seal: Seal;
+  readonly feed: Feed;
+  readonly sendMail: SendMail;
+  readonly settings: AuthSettings;
   readonly now: Now;
+  readonly log: Logger;
 }
 
-type Signup = z.infer<typeof signupRequest>;
+export type AuthService = Awaited<ReturnType<typeof openAuthService>>;
 
-export function createAuthService({ store, transact, sessions, passwords, signup, now }: AuthDeps) {
-  const createUser = async (
-    unit: Unit,
-    input: Omit<Signup, "password">,
-    as: { readonly passwordHash: string; readonly role: "user" | "admin" },
-  ) => {
-    const user = await store.insertUser({ id: newId("user"), email: input.email, name: input.name, ...as, createdAt: now() }, unit.tx);
-    if (!user) throw new Problem("email_taken", { detail: "Log in, or sign up with another address." });
-    unit.publish(userSignedUp, { subject: user.id, audience: user.id, data: { role: as.role } });
-    return user;
-  };
+/** Puts the parts together. It runs (it keeps up with revocations), so stop it at the end. */
+export async function openAuthService({ db, transact, seal, feed, sendMail, settings, now, log }: AuthDeps) {
+  const store = createAuthStore(db);
+  const tokenStore = createTokenStore(db);
+  const sessionStore = createSessionStore(db);
+
+  const signingKeys = await openSigningKeys({
+    store: tokenStore,
+    seal,
+    algorithm: settings.tokenAlgorithm,
+    rotateDays: settings.signingKeyDays,
+    now,
+    log,
+  });
+  const activity = createActivity({ store: sessionStore, now });
+  const revocations = startRevocations({ store: tokenStore, accessTokenSeconds: settings.accessTokenSeconds, log });
+  const unwatch = [sessionRevoked, sessionChanged].map(({ type }) => feed.watch(type, revocations.look));
+  const accessTokens = createAccessTokens({
+    signingKeys,
+    allKeys: tokenStore.signingKeys,
+    revocations,
+    seen: activity.seen,
+    issuer: settings.issuer,
+    lifetimeSeconds: settings.accessTokenSeconds,
+    now,
+  });
+
+  const { refreshTokenSeconds: refreshSeconds, refreshGraceSeconds: graceSeconds, sessionIdleSeconds: idleSeconds } = settings;
+  const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds, now });
+  const sessions = createSessionService({ store: sessionStore, transact, tokens, now });
+  const refresh = createRefresh({ store: sessionStore, transact, tokens, sessions, refreshSeconds, graceSeconds, idleSeconds, now });
+
+  const passwords = createPasswords();
+  const logIn = createLogIn({
+    store: sessionStore,
+    sessions,
+    tokens,
+    secondFactor: async () => undefined,
+    sendMail,
+    sessionsMax: settings.sessionsMax,
+    bindNetwork: settings.bindNetwork,
+    now,
+  });
+  const checkPassword = createCheckPassword({ store, passwords, transact });
+  const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
 
   return {
-    signup: async (input: Signup, origin: RequestOrigin) => {
-      if (signup !== "open") throw new Problem("signup_closed");
-      const passwordHash = await passwords.hash(input.password);
-      return toSignedIn(
-        await transact(async (unit) => sessions.open(unit, await createUser(unit, input, { passwordHash, role: "user" }), origin)),
-      );
+    accounts,
+    sessions,
+    refresh,
+    signingKeys,
+    verify: accessTokens.verify,
+    /** What one copy or another must do from time to time. */
+    chores: [
+      { name: "store when sessions were last used", run: activity.flush },
+      { name: "end idle sessions", run: () => sessions.endIdle(settings.sessionIdleSeconds) },
+      { name: "rotate the signing key", run: signingKeys.rotate },
+      { name: "forget old signing keys", run: signingKeys.purge },
+      { name: "forget old revocations", run: () => tokenStore.deleteRevocations(settings.accessTokenSeconds + 3_600) },
+      { name: "forget old refresh tokens", run: () => sessionStore.deleteOldRefreshTokens(now()) },
+      { name: "forget expired one-time tokens", run: () => store.deleteExpiredOneTimeTokens(now()) },
+    ] satisfies readonly Chore[],
+    /** Calls back for each session whose tokens, all or those of older versions, are refused from now on. */
+    onRevoked: revocations.onRevoked,
+    stop: async () => {
+      for (const end of unwatch) end();
+      await activity.flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions were last used"));
+      await revocations.stop();
     },
-
-    /** The first administrator, for whoever holds the link that only the operator has seen. */
-    setup: async (input: z.infer<typeof setupRequest>, origin: RequestOrigin) => {
-      const passwordHash = await passwords.hash(input.password);
-      const opened = await transact(async (unit) => {
-        const valid = await store.useSetupToken(hashToken(input.token), now(), unit.tx);
-        if (!valid || (await store.hasAdmin(unit.tx))) throw new Problem("invalid_setup_token");
-        return sessions.open(unit, await createUser(unit, input, { passwordHash, role: "admin" }), origin);
-      });
-      return toSignedIn(opened);
-    },
-
-    login: async (input: z.infer<typeof loginRequest>, origin: RequestOrigin) => {
-      const user = await store.findUserByEmail(input.email);
-      const matches = await passwords.verify(input.password, user?.passwordHash);
-      if (!user || !matches) throw new Problem("invalid_credentials");
-      return toSignedIn(await transact((unit) => sessions.open(unit, user, origin)));
-    },
-
-    refresh: async (refreshToken: string) => toSignedIn(await sessions.refresh(refreshToken)),
-
-    logout: (actor: Actor) => sessions.end(actor.sessionId),
-
-    session: async (actor: Actor) => {
-      const session = await store.findLiveSession(actor.sessionId);
-      const user = await store.findUser(actor.userId);
-      if (!session || !user) throw new Problem("invalid_token", { detail: "The session has ended." });
-      const { id, email, name, role } = toUserView(user);
-      return { session: toSessionView(session), activeUserId: user.id, users: [{ id, email, name, role }] };
-    },
-
-    me: async (actor: Actor): Promise<UserView> => {
-      const user = await store.findUser(actor.userId);
-      if (!user) throw new Problem("invalid_token", { detail: "The account no longer exists." });
-      return toUserView(user);
-    },
-
-    /** Creates the administrator named in the configuration unless there is one. True when it did. */
-    ensureAdmin: async (email: string, password: string): Promise<boolean> => {
-      if (await store.hasAdmin()) return false;
-      const passwordHash = await passwords.hash(password);
-      await transact((unit) => createUser(unit, { email }, { passwordHash, role: "admin" }));
-      return true;
-    },
-  };
-}
-
-function toSignedIn(opened: { readonly user: UserRow; readonly session: SessionRow; readonly tokens: TokenPair }) {
-  return { ...opened.tokens, user: toUserView(opened.user), session: toSessionView(opened.session) };
-}
-
-function toUserView(row: UserRow): UserView {
-  return { id: row.id, email: row.email, name: row.name, role: row.role, createdAt: row.createdAt.toISOString() };
-}
-
-function toSessionView(row: SessionRow): SessionView {
-  return {
-    id: row.id,
-    userId: row.userId,
-    ip: row.ip,
-    device: row.userAgent,
-    createdAt: row.createdAt.toISOString(),
-    lastSeenAt: row.lastSeenAt.toISOString(),
   };
 }

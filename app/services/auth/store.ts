@@ -1,12 +1,12 @@
-import { and, asc, eq, isNull, sql } from "drizzle-orm";
-import type { JWK } from "jose";
+import { and, asc, eq, gt, isNull, lt, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
-import { refreshTokens, sessions, setupTokens, signingKeys, users } from "../../../db/schema/auth.ts";
+import { oneTimeTokens, setupTokens, users } from "../../../db/schema/auth.ts";
 
 export type UserRow = typeof users.$inferSelect;
-export type SessionRow = typeof sessions.$inferSelect;
+export type OneTimeTokenRow = typeof oneTimeTokens.$inferSelect;
 export type AuthStore = ReturnType<typeof createAuthStore>;
 
+/** What all parts of the service share: the accounts, and tokens that work once. */
 export function createAuthStore(db: Db) {
   return {
     /** Undefined when the e-mail address is taken, in any spelling of upper and lower case. */
@@ -15,8 +15,8 @@ export function createAuthStore(db: Db) {
       return inserted;
     },
 
-    findUserByEmail: async (email: string): Promise<UserRow | undefined> => {
-      const [row] = await db
+    findUserByEmail: async (email: string, on: Queryable = db): Promise<UserRow | undefined> => {
+      const [row] = await on
         .select()
         .from(users)
         .where(eq(sql`lower(${users.email})`, email.toLowerCase()));
@@ -28,50 +28,14 @@ export function createAuthStore(db: Db) {
       return row;
     },
 
+    updateUser: async (id: string, set: Partial<typeof users.$inferInsert>, on: Queryable = db): Promise<UserRow | undefined> => {
+      const [row] = await on.update(users).set(set).where(eq(users.id, id)).returning();
+      return row;
+    },
+
     hasAdmin: async (on: Queryable = db): Promise<boolean> => {
       const rows = await on.select({ id: users.id }).from(users).where(eq(users.role, "admin")).limit(1);
       return rows.length > 0;
-    },
-
-    insertSession: async (row: typeof sessions.$inferInsert, on: Queryable): Promise<SessionRow> => {
-      const [inserted] = await on.insert(sessions).values(row).returning();
-      if (!inserted) throw new Error("insert returned no row");
-      return inserted;
-    },
-
-    findLiveSession: async (id: string, on: Queryable = db): Promise<SessionRow | undefined> => {
-      const [row] = await on
-        .select()
-        .from(sessions)
-        .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)));
-      return row;
-    },
-
-    touchSession: async (id: string, lastSeenAt: Date, on: Queryable): Promise<void> => {
-      await on.update(sessions).set({ lastSeenAt }).where(eq(sessions.id, id));
-    },
-
-    /** Undefined when it was revoked already. */
-    revokeSession: async (id: string, revokedAt: Date, on: Queryable): Promise<SessionRow | undefined> => {
-      const [row] = await on
-        .update(sessions)
-        .set({ revokedAt })
-        .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)))
-        .returning();
-      return row;
-    },
-
-    insertRefreshToken: async (row: typeof refreshTokens.$inferInsert, on: Queryable): Promise<void> => {
-      await on.insert(refreshTokens).values(row);
-    },
-
-    findRefreshToken: async (hash: string, on: Queryable) => {
-      const [row] = await on.select().from(refreshTokens).where(eq(refreshTokens.hash, hash)).for("update");
-      return row;
-    },
-
-    useRefreshToken: async (hash: string, usedAt: Date, on: Queryable): Promise<void> => {
-      await on.update(refreshTokens).set({ usedAt }).where(eq(refreshTokens.hash, hash));
     },
 
     /** Replaces any unused set-up token: only the newest link works. */
@@ -97,13 +61,48 @@ export function createAuthStore(db: Db) {
       return rows.length > 0;
     },
 
-    addSigningKey: async (kid: string, publicJwk: JWK): Promise<void> => {
-      await db.insert(signingKeys).values({ kid, publicJwk }).onConflictDoNothing();
+    insertOneTimeToken: async (row: typeof oneTimeTokens.$inferInsert, on: Queryable = db): Promise<void> => {
+      await on.insert(oneTimeTokens).values(row);
     },
 
-    signingKeys: async (): Promise<JWK[]> => {
-      const rows = await db.select({ publicJwk: signingKeys.publicJwk }).from(signingKeys).orderBy(asc(signingKeys.createdAt));
-      return rows.map((row) => row.publicJwk);
+    /** Held until the transaction ends. Undefined when it is unknown, used or past its time. */
+    lockOneTimeToken: async (
+      token: { readonly hash: string; readonly purpose: string; readonly at: Date },
+      on: Queryable,
+    ): Promise<OneTimeTokenRow | undefined> => {
+      const [row] = await on
+        .select()
+        .from(oneTimeTokens)
+        .where(
+          and(
+            eq(oneTimeTokens.hash, token.hash),
+            eq(oneTimeTokens.purpose, token.purpose),
+            isNull(oneTimeTokens.usedAt),
+            gt(oneTimeTokens.expiresAt, token.at),
+          ),
+        )
+        .for("update");
+      return row;
     },
+
+    useOneTimeToken: async (hash: string, usedAt: Date, on: Queryable): Promise<void> => {
+      await on.update(oneTimeTokens).set({ usedAt }).where(eq(oneTimeTokens.hash, hash));
+    },
+
+    /** The unused ones of this purpose, so that only the newest works. */
+    deleteOneTimeTokens: async (userId: string, purpose: string, on: Queryable): Promise<void> => {
+      await on
+        .delete(oneTimeTokens)
+        .where(and(eq(oneTimeTokens.userId, userId), eq(oneTimeTokens.purpose, purpose), isNull(oneTimeTokens.usedAt)));
+    },
+
+    /** Returns how many went. */
+    deleteExpiredOneTimeTokens: async (before: Date): Promise<number> => {
+      const rows = await db.delete(oneTimeTokens).where(lt(oneTimeTokens.expiresAt, before)).returning({ hash: oneTimeTokens.hash });
+      return rows.length;
+    },
+
+    /** In the order they signed up. */
+    listUsers: (limit: number): Promise<UserRow[]> => db.select().from(users).orderBy(asc(users.createdAt)).limit(limit),
   };
 }

@@ -9,7 +9,8 @@ import type { TaskChanges, TaskEntry, TaskRow, TaskStore } from "./store.ts";
 export interface TaskRequest<Input> {
   readonly contract: JobContract<string, Input>;
   readonly input: Input;
-  readonly ownerId: string;
+  /** Who sees it; absent for work of the system, which only administrators see. */
+  readonly ownerId?: string;
   readonly requestId?: string;
 }
 

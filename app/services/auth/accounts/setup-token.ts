@@ -1,6 +1,6 @@
-import { randomToken } from "../../platform/ids.ts";
-import { hashToken } from "./sessions.ts";
-import type { AuthStore } from "./store.ts";
+import { randomToken } from "../../../platform/ids.ts";
+import { hashToken } from "../one-time-tokens.ts";
+import type { AuthStore } from "../store.ts";
 
 /** A fresh set-up token, which makes any earlier one useless; undefined once there is an administrator. */
 export async function newSetupToken(store: AuthStore): Promise<string | undefined> {

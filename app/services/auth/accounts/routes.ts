@@ -1,0 +1,106 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { actorOf } from "../../../http/env.ts";
+import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
+import { signedIn } from "../schema.ts";
+import { loginRequest, setupRequest, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
+import type { AccountService } from "./service.ts";
+import { setupPage } from "./setup-page.ts";
+
+/**
+ * POST  /v1/auth/signup    open
+ * GET   /v1/auth/setup     open: the page behind the link
+ * POST  /v1/auth/setup     open
+ * POST  /v1/auth/login     open
+ * GET   /v1/me
+ * PATCH /v1/me
+ */
+export function accountRoutes({ accounts, guards }: { readonly accounts: AccountService; readonly guards: Guards }) {
+  const tags = ["auth"];
+  const credentials = { tags, middleware: guards.credentials };
+  const protectedRoute = { tags, security: bearerSecurity, middleware: guards.signedIn };
+  const writeProblems = ["validation_failed", "malformed_json", "unsupported_media_type", "rate_limited"] as const;
+
+  return createRoutes()
+    .openapi(
+      createRoute({
+        ...credentials,
+        method: "post",
+        path: "/v1/auth/signup",
+        summary: "Create an account and log in",
+        request: { body: jsonBody(signupRequest) },
+        responses: {
+          201: jsonAnswer("The account, its session and tokens", signedIn),
+          ...problemAnswers(...writeProblems, "signup_closed", "email_taken"),
+        },
+      }),
+      async (c) => c.json(await accounts.signup(c.req.valid("json"), c.env.origin), 201),
+    )
+    .openapi(
+      createRoute({
+        tags,
+        middleware: guards.open,
+        method: "get",
+        path: "/v1/auth/setup",
+        summary: "The page behind the set-up link",
+        request: { query: z.object({ token: z.string().max(128).optional() }) },
+        responses: {
+          200: { description: "A form that creates the first administrator", content: { "text/html": { schema: z.string() } } },
+        },
+      }),
+      (c) =>
+        c.body(setupPage, 200, {
+          "content-type": "text/html; charset=utf-8",
+          "cache-control": "no-store",
+          "referrer-policy": "no-referrer",
+        }),
+    )
+    .openapi(
+      createRoute({
+        ...credentials,
+        method: "post",
+        path: "/v1/auth/setup",
+        summary: "Create the first administrator",
+        request: { body: jsonBody(setupRequest) },
+        responses: {
+          201: jsonAnswer("The administrator, its session and tokens", signedIn),
+          ...problemAnswers(...writeProblems, "invalid_setup_token", "email_taken"),
+        },
+      }),
+      async (c) => c.json(await accounts.setup(c.req.valid("json"), c.env.origin), 201),
+    )
+    .openapi(
+      createRoute({
+        ...credentials,
+        method: "post",
+        path: "/v1/auth/login",
+        summary: "Open a session",
+        request: { body: jsonBody(loginRequest) },
+        responses: {
+          200: jsonAnswer("The session and tokens", signedIn),
+          ...problemAnswers(...writeProblems, "invalid_credentials", "mfa_required", "account_disabled"),
+        },
+      }),
+      async (c) => c.json(await accounts.login(c.req.valid("json"), c.env.origin), 200),
+    )
+    .openapi(
+      createRoute({
+        ...protectedRoute,
+        method: "get",
+        path: "/v1/me",
+        summary: "The account",
+        responses: { 200: jsonAnswer("The account", userAnswer), ...problemAnswers("unauthenticated") },
+      }),
+      async (c) => c.json({ user: await accounts.me(actorOf(c)) }, 200),
+    )
+    .openapi(
+      createRoute({
+        ...protectedRoute,
+        method: "patch",
+        path: "/v1/me",
+        summary: "Change the account",
+        request: { body: jsonBody(updateMeRequest) },
+        responses: { 200: jsonAnswer("The account", userAnswer), ...problemAnswers(...writeProblems, "unauthenticated") },
+      }),
+      async (c) => c.json({ user: await accounts.updateMe(actorOf(c), c.req.valid("json")) }, 200),
+    );
+}

@@ -1,0 +1,105 @@
+import type { z } from "zod";
+import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
+import type { Now } from "../../../platform/clock.ts";
+import { Problem } from "../../../platform/errors.ts";
+import { newId } from "../../../platform/ids.ts";
+import type { Transact, Unit } from "../../../platform/outbox.ts";
+import { userSignedUp } from "../events.ts";
+import type { LogIn } from "../log-in.ts";
+import { hashToken } from "../one-time-tokens.ts";
+import type { CheckPassword } from "../passwords/check.ts";
+import type { Passwords } from "../passwords/hashing.ts";
+import type { SignedIn } from "../schema.ts";
+import type { AuthStore, UserRow } from "../store.ts";
+import { toUserView, type UserView } from "../views.ts";
+import type { loginRequest, setupRequest, signupRequest, updateMeRequest } from "./schema.ts";
+
+export type AccountService = ReturnType<typeof createAccountService>;
+
+export interface AccountDeps {
+  readonly store: AuthStore;
+  readonly transact: Transact;
+  readonly logIn: LogIn;
+  readonly passwords: Passwords;
+  readonly checkPassword: CheckPassword;
+  readonly signup: "open" | "invite" | "closed";
+  readonly now: Now;
+}
+
+type Signup = z.infer<typeof signupRequest>;
+
+export function createAccountService({ store, transact, logIn, passwords, checkPassword, signup, now }: AccountDeps) {
+  const createUser = async (
+    unit: Unit,
+    input: Pick<Signup, "email" | "name">,
+    as: { readonly passwordHash: string; readonly role: "user" | "admin"; readonly origin?: RequestOrigin },
+  ): Promise<UserRow> => {
+    const { origin, ...columns } = as;
+    const user = await store.insertUser({ id: newId("user"), email: input.email, name: input.name, ...columns, createdAt: now() }, unit.tx);
+    if (!user) throw new Problem("email_taken", { detail: "Log in, or sign up with another address." });
+    unit.publish(userSignedUp, {
+      subject: user.id,
+      audience: user.id,
+      actorId: user.id,
+      ...(origin ? { origin } : {}),
+      data: { role: as.role },
+    });
+    return user;
+  };
+
+  return {
+    signup: async (input: Signup, origin: RequestOrigin): Promise<SignedIn> => {
+      if (signup !== "open") throw new Problem("signup_closed");
+      const passwordHash = await passwords.hash(input.password);
+      return transact(async (unit) => {
+        const user = await createUser(unit, input, { passwordHash, role: "user", origin });
+        return logIn.open(unit, { user, method: "pwd", origin });
+      });
+    },
+
+    /** The first administrator, for whoever holds the link that only the operator has seen. */
+    setup: async (input: z.infer<typeof setupRequest>, origin: RequestOrigin): Promise<SignedIn> => {
+      const passwordHash = await passwords.hash(input.password);
+      return transact(async (unit) => {
+        const valid = await store.useSetupToken(hashToken(input.token), now(), unit.tx);
+        if (!valid || (await store.hasAdmin(unit.tx))) throw new Problem("invalid_setup_token");
+        const user = await createUser(unit, input, { passwordHash, role: "admin", origin });
+        return logIn.open(unit, { user, method: "pwd", origin });
+      });
+    },
+
+    login: async ({ email, password, totp }: z.infer<typeof loginRequest>, origin: RequestOrigin): Promise<SignedIn> => {
+      const user = await checkPassword({ email, password }, origin);
+      return transact((unit) => logIn.open(unit, { user, method: "pwd", totp, origin }));
+    },
+
+    addToSession: async (
+      actor: Actor,
+      { email, password, totp }: z.infer<typeof loginRequest>,
+      origin: RequestOrigin,
+    ): Promise<SignedIn> => {
+      const user = await checkPassword({ email, password }, origin);
+      return transact((unit) => logIn.join(unit, actor, { user, method: "pwd", totp, origin }));
+    },
+
+    me: async (actor: Actor): Promise<UserView> => {
+      const user = await store.findUser(actor.userId);
+      if (!user) throw new Problem("invalid_token", { detail: "The account no longer exists." });
+      return toUserView(user);
+    },
+
+    updateMe: async (actor: Actor, { name }: z.infer<typeof updateMeRequest>): Promise<UserView> => {
+      const user = await store.updateUser(actor.userId, name === undefined ? { id: actor.userId } : { name });
+      if (!user) throw new Problem("invalid_token", { detail: "The account no longer exists." });
+      return toUserView(user);
+    },
+
+    /** Creates the administrator named in the configuration unless there is one. True when it did. */
+    ensureAdmin: async (email: string, password: string): Promise<boolean> => {
+      if (await store.hasAdmin()) return false;
+      const passwordHash = await passwords.hash(password);
+      await transact((unit) => createUser(unit, { email }, { passwordHash, role: "admin" }));
+      return true;
+    },
+  };
+}

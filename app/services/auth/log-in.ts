@@ -1,0 +1,138 @@
+import type { AuthenticationMethod } from "../../../db/schema/auth.ts";
+import type { Actor, RequestOrigin } from "../../platform/actor.ts";
+import type { Now } from "../../platform/clock.ts";
+import { Problem } from "../../platform/errors.ts";
+import { newId } from "../../platform/ids.ts";
+import { networkOf } from "../../platform/network.ts";
+import type { Unit } from "../../platform/outbox.ts";
+import { loginSuspicious, sessionChanged, sessionOpened, userLoggedIn } from "./events.ts";
+import { loginNotice, type SendMail } from "./mails.ts";
+import type { SignedIn } from "./schema.ts";
+import { deviceName } from "./sessions/device.ts";
+import { type Sighting, type Suspicion, suspicionsOf } from "./sessions/familiarity.ts";
+import { type SessionService, sessionOf } from "./sessions/service.ts";
+import type { SessionTokens } from "./sessions/session-tokens.ts";
+import type { SessionRow, SessionStore } from "./sessions/store.ts";
+import type { UserRow } from "./store.ts";
+
+/**
+ * Checks the second factor of a user who has one. Resolves to how it was proved, or to undefined for a user without one.
+ * Throws `Problem`: `mfa_required` without a code, `invalid_credentials` for a wrong or used one.
+ */
+export type SecondFactor = (unit: Unit, userId: string, code: string | undefined) => Promise<AuthenticationMethod | undefined>;
+
+/** Who asks to come in, and what they have shown so far. */
+export interface Entry {
+  readonly user: UserRow;
+  readonly method: AuthenticationMethod;
+  readonly totp?: string | undefined;
+  readonly origin: RequestOrigin;
+}
+
+export interface LogInDeps {
+  readonly store: SessionStore;
+  readonly sessions: Pick<SessionService, "revoke">;
+  readonly tokens: SessionTokens;
+  readonly secondFactor: SecondFactor;
+  readonly sendMail: SendMail;
+  readonly sessionsMax: number;
+  /** Sessions may be used only from the network they were opened from. */
+  readonly bindNetwork: boolean;
+  readonly now: Now;
+}
+
+export type LogIn = ReturnType<typeof createLogIn>;
+
+interface Opened {
+  readonly session: SessionRow;
+  readonly methods: AuthenticationMethod[];
+  readonly suspicions: readonly Suspicion[];
+}
+
+/** How many earlier sessions a log-in is compared with. */
+const pastMax = 100;
+
+/**
+ * The one gate behind every way to log in. Whoever comes here has shown one factor; the gate asks for the second, refuses disabled accounts,
+ * makes room, and opens the session. Both verbs are part of the caller's unit of work.
+ */
+export function createLogIn({ store, sessions, tokens, secondFactor, sendMail, sessionsMax, bindNetwork, now }: LogInDeps) {
+  const prove = async (unit: Unit, { user, method, totp }: Entry): Promise<AuthenticationMethod[]> => {
+    if (user.disabledAt) throw new Problem("account_disabled");
+    // A passkey is something one has, unlocked by something one is or knows: two factors already.
+    const second = method === "hwk" ? undefined : await secondFactor(unit, user.id, totp);
+    return second === undefined ? [method] : [method, second];
+  };
+
+  const makeRoom = async (unit: Unit, userId: string, origin: RequestOrigin) => {
+    const live = await store.liveOf(userId, unit.tx);
+    const oldestFirst = live.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
+    for (const session of oldestFirst.slice(0, Math.max(0, live.length - sessionsMax + 1)))
+      await sessions.revoke(unit, session.id, { reason: "too_many", origin });
+  };
+
+  const announce = (unit: Unit, { user, origin }: Entry, opened: Opened) => {
+    const { session, methods, suspicions } = opened;
+    const address = { subject: user.id, audience: user.id, actorId: user.id, origin };
+    unit.publish(sessionOpened, { subject: session.id, audience: user.id, origin, data: { userId: user.id, ip: session.ip } });
+    unit.publish(userLoggedIn, {
+      ...address,
+      data: {
+        sessionId: session.id,
+        methods,
+        device: session.device,
+        newDevice: suspicions.includes("new_device"),
+        newNetwork: suspicions.includes("new_network"),
+      },
+    });
+    if (suspicions.length > 0)
+      unit.publish(loginSuspicious, { ...address, data: { sessionId: session.id, reasons: [...suspicions], device: session.device } });
+  };
+
+  return {
+    /** Opens a session with the user in it. */
+    open: async (unit: Unit, entry: Entry): Promise<SignedIn> => {
+      const { user, origin } = entry;
+      const methods = await prove(unit, entry);
+      const at = now();
+      const sighting: Sighting = { device: deviceName(origin.userAgent), ip: origin.ip ?? null, createdAt: at };
+      const suspicions = suspicionsOf(sighting, await store.pastOf(user.id, pastMax, unit.tx));
+      await makeRoom(unit, user.id, origin);
+      const session = await store.insert(
+        {
+          id: newId("session"),
+          activeUserId: user.id,
+          ip: origin.ip,
+          userAgent: origin.userAgent,
+          device: sighting.device,
+          boundNetwork: bindNetwork && origin.ip ? networkOf(origin.ip) : null,
+          createdAt: at,
+          lastSeenAt: at,
+        },
+        methods,
+        unit.tx,
+      );
+      announce(unit, entry, { session, methods, suspicions });
+      if (suspicions.length > 0) await sendMail(unit, loginNotice(user, sighting, suspicions));
+      return tokens.issue(unit, { session, user, users: [user.id] });
+    },
+
+    /** Brings another user into the caller's session and makes them the active one. */
+    join: async (unit: Unit, actor: Actor, entry: Entry): Promise<SignedIn> => {
+      const { user, origin } = entry;
+      const session = await store.lockLive(sessionOf(actor), unit.tx);
+      if (!session) throw new Problem("invalid_token", { detail: "The session has ended." });
+      const methods = await prove(unit, entry);
+      await store.addMember({ sessionId: session.id, userId: user.id, methods, authenticatedAt: now() }, unit.tx);
+      const changed = await store.change(session.id, user.id, unit.tx);
+      unit.publish(sessionChanged, {
+        subject: session.id,
+        audience: user.id,
+        actorId: actor.userId,
+        origin,
+        data: { userId: user.id, change: "user_added" },
+      });
+      return tokens.issue(unit, { session: changed, user, users: await store.memberIds(session.id, unit.tx) });
+    },
+  };
+}

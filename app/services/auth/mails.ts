@@ -1,0 +1,37 @@
+import type { Unit } from "../../platform/outbox.ts";
+import type { Sighting, Suspicion } from "./sessions/familiarity.ts";
+
+/** A mail in plain text. */
+export interface Mail {
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** Part of the caller's unit of work: what is rolled back sends nothing. */
+export type SendMail = (unit: Unit, mail: Mail) => Promise<void>;
+
+type Recipient = { readonly email: string; readonly name: string | null };
+
+const unusual: Readonly<Record<Suspicion, string>> = {
+  new_device: "a device that this account has not been used on before",
+  new_network: "a network that this account has not been used from before",
+  impossible_pace: "more places than one person can be at within minutes",
+};
+
+export function loginNotice(user: Recipient, sighting: Sighting, suspicions: readonly Suspicion[]): Mail {
+  return {
+    to: user.email,
+    subject: "New log-in to your account",
+    text: letter(user, [
+      `Somebody logged in with ${sighting.device} from ${sighting.ip ?? "an unknown address"} at ${sighting.createdAt.toISOString()}.`,
+      `This is ${suspicions.map((suspicion) => unusual[suspicion]).join(", and ")}.`,
+      "If it was you, there is nothing to do. If not, change your password, which ends all other sessions.",
+    ]),
+  };
+}
+
+/** Greeting and paragraphs, as all mails of this service look. */
+export function letter(user: Recipient, paragraphs: readonly string[]): string {
+  return [`Hello${user.name ? ` ${user.name}` : ""},`, ...paragraphs].join("\n\n");
+}

@@ -1,0 +1,215 @@
+import { and, asc, desc, eq, inArray, isNull, ne, sql } from "drizzle-orm";
+import type { Db, Queryable } from "../../../../db/client.ts";
+import { type AuthenticationMethod, refreshTokens, revocations, sessions, sessionUsers, users } from "../../../../db/schema/auth.ts";
+import type { UserRow } from "../store.ts";
+
+export type SessionRow = typeof sessions.$inferSelect;
+export type SessionStore = ReturnType<typeof createSessionStore>;
+
+export interface SessionMember {
+  readonly user: UserRow;
+  readonly methods: readonly AuthenticationMethod[];
+}
+
+/** A refresh token with all that its exchange needs. */
+export interface PresentedToken {
+  readonly token: typeof refreshTokens.$inferSelect;
+  readonly session: SessionRow;
+  readonly user: UserRow;
+}
+
+export function createSessionStore(db: Db) {
+  /** Every change of authority leaves this behind for all copies. */
+  const refuse = async (sessionId: string, minVersion: number | null, on: Queryable) => {
+    await on.insert(revocations).values({ sessionId, minVersion, at: sql`clock_timestamp()` });
+  };
+
+  return {
+    insert: async (row: typeof sessions.$inferInsert, methods: readonly AuthenticationMethod[], on: Queryable): Promise<SessionRow> => {
+      const [inserted] = await on.insert(sessions).values(row).returning();
+      if (!inserted) throw new Error("insert returned no row");
+      await on
+        .insert(sessionUsers)
+        .values({ sessionId: inserted.id, userId: inserted.activeUserId, methods, authenticatedAt: inserted.createdAt });
+      return inserted;
+    },
+
+    findLive: async (id: string, on: Queryable = db): Promise<SessionRow | undefined> => {
+      const [row] = await on
+        .select()
+        .from(sessions)
+        .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)));
+      return row;
+    },
+
+    /** Held until the transaction ends, so that two changes of one session come one after the other. */
+    lockLive: async (id: string, on: Queryable): Promise<SessionRow | undefined> => {
+      const [row] = await on
+        .select()
+        .from(sessions)
+        .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)))
+        .for("update");
+      return row;
+    },
+
+    /** In the order in which they came into the session. */
+    members: (sessionId: string, on: Queryable = db): Promise<SessionMember[]> =>
+      on
+        .select({ user: users, methods: sessionUsers.methods })
+        .from(sessionUsers)
+        .innerJoin(users, eq(users.id, sessionUsers.userId))
+        .where(eq(sessionUsers.sessionId, sessionId))
+        .orderBy(asc(sessionUsers.authenticatedAt), asc(users.id)),
+
+    /** All live sessions that the user is in; the last used first. */
+    liveOf: async (userId: string, on: Queryable = db): Promise<SessionRow[]> => {
+      const rows = await on
+        .select({ session: sessions })
+        .from(sessionUsers)
+        .innerJoin(sessions, eq(sessions.id, sessionUsers.sessionId))
+        .where(and(eq(sessionUsers.userId, userId), isNull(sessions.revokedAt)))
+        .orderBy(desc(sessions.lastSeenAt), desc(sessions.id));
+      return rows.map(({ session }) => session);
+    },
+
+    /** Where the user was seen before: the most recent sessions, ended ones too. */
+    pastOf: (userId: string, limit: number, on: Queryable) =>
+      on
+        .select({ device: sessions.device, ip: sessions.ip, createdAt: sessions.createdAt })
+        .from(sessionUsers)
+        .innerJoin(sessions, eq(sessions.id, sessionUsers.sessionId))
+        .where(eq(sessionUsers.userId, userId))
+        .orderBy(desc(sessions.createdAt))
+        .limit(limit),
+
+    /** Undefined when it was revoked already. */
+    revoke: async (id: string, how: { readonly at: Date; readonly reason: string }, on: Queryable): Promise<SessionRow | undefined> => {
+      const [row] = await on
+        .update(sessions)
+        .set({ revokedAt: how.at, revokedReason: how.reason })
+        .where(and(eq(sessions.id, id), isNull(sessions.revokedAt)))
+        .returning();
+      if (row) await refuse(id, null, on);
+      return row;
+    },
+
+    /** A new version of the session, perhaps with another active user: access tokens of earlier versions are refused. */
+    change: async (id: string, activeUserId: string, on: Queryable): Promise<SessionRow> => {
+      const [row] = await on
+        .update(sessions)
+        .set({ activeUserId, version: sql`${sessions.version} + 1` })
+        .where(eq(sessions.id, id))
+        .returning();
+      if (!row) throw new Error(`there is no session ${id}`);
+      await refuse(id, row.version, on);
+      return row;
+    },
+
+    addMember: async (row: typeof sessionUsers.$inferInsert, on: Queryable): Promise<void> => {
+      await on
+        .insert(sessionUsers)
+        .values(row)
+        .onConflictDoUpdate({
+          target: [sessionUsers.sessionId, sessionUsers.userId],
+          set: { methods: row.methods, authenticatedAt: row.authenticatedAt ?? sql`now()` },
+        });
+    },
+
+    removeMember: async (sessionId: string, userId: string, on: Queryable): Promise<void> => {
+      await on.delete(sessionUsers).where(and(eq(sessionUsers.sessionId, sessionId), eq(sessionUsers.userId, userId)));
+    },
+
+    insertRefreshToken: async (row: typeof refreshTokens.$inferInsert, on: Queryable): Promise<void> => {
+      await on.insert(refreshTokens).values(row);
+    },
+
+    findPresented: async (hash: string): Promise<PresentedToken | undefined> => {
+      const [row] = await db
+        .select({ token: refreshTokens, session: sessions, user: users })
+        .from(refreshTokens)
+        .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
+        .innerJoin(users, eq(users.id, sessions.activeUserId))
+        .where(eq(refreshTokens.hash, hash));
+      return row;
+    },
+
+    memberIds: async (sessionId: string, on: Queryable = db): Promise<string[]> => {
+      const rows = await on
+        .select({ id: sessionUsers.userId })
+        .from(sessionUsers)
+        .where(eq(sessionUsers.sessionId, sessionId))
+        .orderBy(asc(sessionUsers.authenticatedAt), asc(sessionUsers.userId));
+      return rows.map(({ id }) => id);
+    },
+
+    /** One statement, so that of several exchanges of one token exactly one succeeds. False for the others, and for an ended session. */
+    exchange: async (exchange: {
+      readonly hash: string;
+      readonly answer: Uint8Array;
+      readonly nextHash: string;
+      readonly at: Date;
+      readonly nextExpiresAt: Date;
+      readonly ip: string | undefined;
+    }): Promise<boolean> => {
+      const at = exchange.at.toISOString();
+      const rows = await db.execute(sql`
+        with used as (
+          update refresh_tokens set used_at = ${at}, answer = ${Buffer.from(exchange.answer)}
+          where hash = ${exchange.hash} and used_at is null
+          returning session_id
+        ), seen as (
+          update sessions set last_seen_at = ${at}, ip = coalesce(${exchange.ip ?? null}, ip)
+          where id = (select session_id from used) and revoked_at is null
+          returning id
+        )
+        insert into refresh_tokens (hash, session_id, created_at, expires_at)
+        select ${exchange.nextHash}, id, ${at}::timestamptz, ${exchange.nextExpiresAt.toISOString()}::timestamptz from seen
+        returning hash`);
+      return rows.length > 0;
+    },
+
+    /** Moves `lastSeenAt` forward, for many sessions at once. */
+    touch: async (seen: readonly { readonly id: string; readonly at: Date }[]): Promise<void> => {
+      const list = JSON.stringify(seen.map(({ id, at }) => ({ id, at: at.toISOString() })));
+      await db.execute(sql`
+        update sessions set last_seen_at = seen.at
+        from json_to_recordset(${list}::json) as seen (id text, at timestamptz)
+        where sessions.id = seen.id and sessions.last_seen_at < seen.at and sessions.revoked_at is null`);
+    },
+
+    /** Live sessions that nobody has used since. */
+    idleSince: async (moment: Date, limit: number): Promise<string[]> => {
+      const rows = await db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(and(isNull(sessions.revokedAt), sql`${sessions.lastSeenAt} < ${moment.toISOString()}`))
+        .limit(limit);
+      return rows.map(({ id }) => id);
+    },
+
+    /** Expired tokens, and the used ones of sessions that have ended. Returns how many went. */
+    deleteOldRefreshTokens: async (now: Date): Promise<number> => {
+      const at = now.toISOString();
+      const rows = await db.execute(sql`
+        delete from refresh_tokens where expires_at < ${at}
+          or (used_at is not null and session_id in (select id from sessions where revoked_at is not null))
+        returning 1`);
+      return rows.length;
+    },
+
+    otherLiveOf: async (userId: string, exceptId: string | undefined, on: Queryable): Promise<string[]> => {
+      const rows = await on
+        .select({ id: sessions.id })
+        .from(sessionUsers)
+        .innerJoin(sessions, eq(sessions.id, sessionUsers.sessionId))
+        .where(and(eq(sessionUsers.userId, userId), isNull(sessions.revokedAt), exceptId ? ne(sessions.id, exceptId) : undefined));
+      return rows.map(({ id }) => id);
+    },
+
+    usersById: (ids: readonly string[], on: Queryable = db): Promise<UserRow[]> =>
+      on
+        .select()
+        .from(users)
+        .where(inArray(users.id, [...ids])),
+  };
+}

@@ -1,0 +1,81 @@
+import { and, asc, eq, gt, lt, sql } from "drizzle-orm";
+import type { JWK } from "jose";
+import type { Db, Queryable } from "../../../../db/client.ts";
+import { revocations, sessions, signingKeys } from "../../../../db/schema/auth.ts";
+import type { SigningAlgorithm } from "./signing-key.ts";
+
+export type TokenStore = ReturnType<typeof createTokenStore>;
+
+export interface SigningKeyRow {
+  readonly kid: string;
+  readonly algorithm: SigningAlgorithm;
+  readonly publicJwk: JWK;
+  readonly privateKey: Uint8Array | null;
+  readonly createdAt: Date;
+  readonly signsFrom: Date;
+}
+
+export interface Revocation {
+  readonly sessionId: string;
+  /** Tokens of lower versions are refused; null: all of the session's. */
+  readonly minVersion: number | null;
+}
+
+/** Copies that find the key due at the same time wait for each other here. */
+const rotationLock = 7_165_104;
+
+export function createTokenStore(db: Db) {
+  return {
+    /** Runs `work` while no other copy does. */
+    rotating: <T>(work: (on: Queryable) => Promise<T>): Promise<T> =>
+      db.transaction(async (tx) => {
+        await tx.execute(sql`select pg_advisory_xact_lock(${rotationLock})`);
+        return work(tx);
+      }),
+
+    insertSigningKey: async (row: SigningKeyRow, on: Queryable = db): Promise<void> => {
+      await on.insert(signingKeys).values(row);
+    },
+
+    signingKeys: async (on: Queryable = db): Promise<SigningKeyRow[]> => {
+      const rows = await on.select().from(signingKeys).orderBy(asc(signingKeys.createdAt));
+      return rows.map((row) => ({ ...row, algorithm: asAlgorithm(row.algorithm) }));
+    },
+
+    /** Returns how many went. */
+    deleteSigningKeys: async (olderThan: Date): Promise<number> => {
+      const rows = await db.delete(signingKeys).where(lt(signingKeys.createdAt, olderThan)).returning({ kid: signingKeys.kid });
+      return rows.length;
+    },
+
+    /** By the database's clock, which all copies share. */
+    revocationsOfLast: (seconds: number): Promise<Revocation[]> =>
+      db
+        .select({ sessionId: revocations.sessionId, minVersion: revocations.minVersion })
+        .from(revocations)
+        .where(gt(revocations.at, sql`clock_timestamp() - make_interval(secs => ${seconds})`)),
+
+    /** Undefined for a session that has ended. */
+    liveVersion: async (sessionId: string): Promise<number | undefined> => {
+      const [row] = await db
+        .select({ version: sessions.version })
+        .from(sessions)
+        .where(and(eq(sessions.id, sessionId), sql`${sessions.revokedAt} is null`));
+      return row?.version;
+    },
+
+    /** Returns how many went. */
+    deleteRevocations: async (olderThanSeconds: number): Promise<number> => {
+      const rows = await db
+        .delete(revocations)
+        .where(lt(revocations.at, sql`clock_timestamp() - make_interval(secs => ${olderThanSeconds})`))
+        .returning({ id: revocations.id });
+      return rows.length;
+    },
+  };
+}
+
+/** The column is written by `insertSigningKey` alone. */
+function asAlgorithm(text: string): SigningAlgorithm {
+  return text as SigningAlgorithm;
+}
