@@ -3,7 +3,7 @@ import { healthRoutes } from "../http/health.ts";
 import { describeApi } from "../http/openapi.ts";
 import { createRoutes } from "../http/route.ts";
 import type { CommandOptions } from "../main.ts";
-import { type ServiceRoutesDeps, serviceRoutes } from "../services/routes.ts";
+import { serviceRoutes } from "../services/routes.ts";
 import { withConfig } from "./configure.ts";
 
 /** Prints the OpenAPI document; needs no database and no running copy. */
@@ -12,15 +12,23 @@ export function run(options: CommandOptions): Promise<number> {
     const api = createRoutes();
     const guards = { credentials: [], signedInCredentials: [], open: [], signedIn: [], admin: [] };
     api.route("/", healthRoutes({ readiness: neverCalled() }));
-    const deps = neverCalled<Pick<ServiceRoutesDeps, "auth" | "tasks" | "notify" | "sandbox" | "streams">>();
-    for (const routes of serviceRoutes({ ...deps, guards, bounds: sandboxBounds(config), developmentMailbox: false }))
-      api.route("/", routes);
+    const routes = serviceRoutes({
+      auth: neverCalled(),
+      tasks: neverCalled(),
+      notify: neverCalled(),
+      sandbox: neverCalled(),
+      streams: neverCalled(),
+      guards,
+      bounds: sandboxBounds(config),
+      developmentMailbox: false,
+    });
+    for (const of of routes) api.route("/", of);
     console.log(JSON.stringify(describeApi(api), null, 2));
     return 0;
   });
 }
 
-/** Stands for what only a served request would use: here routes are described and never called. */
+/** Stands for what only a served request would use, whatever is looked up in it: here routes are described and never called. */
 function neverCalled<T>(): T {
-  return {} as T;
+  return new Proxy({}, { get: () => neverCalled() }) as T;
 }
