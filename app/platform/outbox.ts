@@ -13,6 +13,8 @@ export interface Unit {
   publish<Data>(contract: EventContract<string, Data>, event: EventInit<Data>): void;
   /** Queued once the transaction has committed. */
   enqueue(job: QueuedJob): void;
+  /** Runs once the transaction has committed: for what only this process keeps. It must not throw. */
+  afterCommit(run: () => void): void;
 }
 
 export type Transact = <T>(work: (unit: Unit) => Promise<T>) => Promise<T>;
@@ -24,6 +26,7 @@ export type Transact = <T>(work: (unit: Unit) => Promise<T>) => Promise<T>;
 export function createTransact(deps: { readonly db: Db; readonly now: Now; readonly wake: () => void }): Transact {
   return async (work) => {
     let announced = false;
+    const afterwards: (() => void)[] = [];
     const result = await deps.db.transaction(async (tx) => {
       const rows: (typeof outbox.$inferInsert)[] = [];
       const acts: (typeof auditLog.$inferInsert)[] = [];
@@ -34,6 +37,7 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
           rows.push({ kind: "event", payload });
           if (contract.audited) acts.push(toAuditRow(payload, event));
         },
+        afterCommit: (run) => afterwards.push(run),
         enqueue: (job) => rows.push({ kind: "job", payload: job }),
       });
       if (rows.length > 0) await tx.insert(outbox).values(rows);
@@ -41,6 +45,7 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
       announced = rows.length > 0;
       return value;
     });
+    for (const run of afterwards) run();
     if (announced) deps.wake();
     return result;
   };

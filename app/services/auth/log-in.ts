@@ -8,6 +8,7 @@ import type { Unit } from "../../platform/outbox.ts";
 import { loginSuspicious, sessionChanged, sessionOpened, userLoggedIn } from "./events.ts";
 import { loginNotice, type SendMail } from "./mails.ts";
 import type { SignedIn } from "./schema.ts";
+import type { Authority } from "./sessions/authority.ts";
 import { deviceName } from "./sessions/device.ts";
 import { type Sighting, type Suspicion, suspicionsOf } from "./sessions/familiarity.ts";
 import { type SessionService, sessionOf } from "./sessions/service.ts";
@@ -31,6 +32,7 @@ export interface Entry {
 
 export interface LogInDeps {
   readonly store: SessionStore;
+  readonly authority: Pick<Authority, "change">;
   readonly sessions: Pick<SessionService, "revoke">;
   readonly tokens: SessionTokens;
   readonly secondFactor: SecondFactor;
@@ -56,7 +58,7 @@ const pastMax = 100;
  * The one gate behind every way to log in. Whoever comes here has shown one factor; the gate asks for the second, refuses disabled accounts,
  * makes room, and opens the session. Both verbs are part of the caller's unit of work.
  */
-export function createLogIn({ store, sessions, tokens, secondFactor, sendMail, sessionsMax, bindNetwork, now }: LogInDeps) {
+export function createLogIn({ store, authority, sessions, tokens, secondFactor, sendMail, sessionsMax, bindNetwork, now }: LogInDeps) {
   const prove = async (unit: Unit, { user, method, totp }: Entry): Promise<AuthenticationMethod[]> => {
     if (user.disabledAt) throw new Problem("account_disabled");
     // A passkey is something one has, unlocked by something one is or knows: two factors already.
@@ -124,7 +126,7 @@ export function createLogIn({ store, sessions, tokens, secondFactor, sendMail, s
       if (!session) throw new Problem("invalid_token", { detail: "The session has ended." });
       const methods = await prove(unit, entry);
       await store.addMember({ sessionId: session.id, userId: user.id, methods, authenticatedAt: now() }, unit.tx);
-      const changed = await store.change(session.id, user.id, unit.tx);
+      const changed = await authority.change(unit, session.id, user.id);
       unit.publish(sessionChanged, {
         subject: session.id,
         audience: user.id,

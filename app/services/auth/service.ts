@@ -12,6 +12,7 @@ import type { SendMail } from "./mails.ts";
 import { createCheckPassword } from "./passwords/check.ts";
 import { createPasswords } from "./passwords/hashing.ts";
 import { createActivity } from "./sessions/activity.ts";
+import { createAuthority } from "./sessions/authority.ts";
 import { createRefresh } from "./sessions/refresh.ts";
 import { createSessionService } from "./sessions/service.ts";
 import { createSessionTokens } from "./sessions/session-tokens.ts";
@@ -65,12 +66,14 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, sett
 
   const { refreshTokenSeconds: refreshSeconds, refreshGraceSeconds: graceSeconds, sessionIdleSeconds: idleSeconds } = settings;
   const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds, now });
-  const sessions = createSessionService({ store: sessionStore, transact, tokens, now });
+  const authority = createAuthority({ store: sessionStore, revocations });
+  const sessions = createSessionService({ store: sessionStore, authority, transact, tokens, now });
   const refresh = createRefresh({ store: sessionStore, transact, tokens, sessions, refreshSeconds, graceSeconds, idleSeconds, now });
 
   const passwords = createPasswords();
   const logIn = createLogIn({
     store: sessionStore,
+    authority,
     sessions,
     tokens,
     secondFactor: async () => undefined,

@@ -4,6 +4,7 @@ import { Problem } from "../../../platform/errors.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
 import { type RevocationReason, sessionChanged, sessionRevoked } from "../events.ts";
 import { toSessionView, toUserView } from "../views.ts";
+import type { Authority } from "./authority.ts";
 import type { SessionTokens } from "./session-tokens.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
@@ -11,6 +12,7 @@ export type SessionService = ReturnType<typeof createSessionService>;
 
 export interface SessionDeps {
   readonly store: SessionStore;
+  readonly authority: Authority;
   readonly transact: Transact;
   readonly tokens: SessionTokens;
   readonly now: Now;
@@ -26,9 +28,9 @@ interface Call {
 const idleBatch = 500;
 
 /** What a user sees of sessions and may do with them. Sessions open in `log-in.ts`, and are renewed in `refresh.ts`. */
-export function createSessionService({ store, transact, tokens, now }: SessionDeps) {
+export function createSessionService({ store, authority, transact, tokens, now }: SessionDeps) {
   const revoke = async (unit: Unit, id: string, how: { readonly reason: RevocationReason } & Partial<Call>) => {
-    const row = await store.revoke(id, { at: now(), reason: how.reason }, unit.tx);
+    const row = await authority.end(unit, id, { at: now(), reason: how.reason });
     if (!row) return;
     unit.publish(sessionRevoked, {
       subject: id,
@@ -47,7 +49,7 @@ export function createSessionService({ store, transact, tokens, now }: SessionDe
     const [next] = others;
     if (next === undefined) return revoke(unit, id, how);
     await store.removeMember(id, how.userId, unit.tx);
-    await store.change(id, session.activeUserId === how.userId ? next : session.activeUserId, unit.tx);
+    await authority.change(unit, id, session.activeUserId === how.userId ? next : session.activeUserId);
     unit.publish(sessionChanged, {
       subject: id,
       audience: how.userId,
@@ -79,7 +81,7 @@ export function createSessionService({ store, transact, tokens, now }: SessionDe
     /** Older access tokens of the user's sessions are refused; the next refresh makes one with the new role. */
     roleChanged: async (unit: Unit, userId: string, by: Partial<Call> = {}) => {
       for (const session of await store.liveOf(userId, unit.tx)) {
-        await store.change(session.id, session.activeUserId, unit.tx);
+        await authority.change(unit, session.id, session.activeUserId);
         unit.publish(sessionChanged, {
           subject: session.id,
           audience: userId,
@@ -135,7 +137,7 @@ export function createSessionService({ store, transact, tokens, now }: SessionDe
         const next = members.find(({ user }) => user.id === userId);
         if (!next) throw new Problem("not_found", { detail: `There is no user ${userId} in this session.` });
         if (next.user.disabledAt) throw new Problem("account_disabled");
-        const changed = await store.change(session.id, userId, unit.tx);
+        const changed = await authority.change(unit, session.id, userId);
         unit.publish(sessionChanged, {
           subject: session.id,
           audience: userId,

@@ -13,6 +13,8 @@ export interface RevocationDeps {
 export interface Revocations extends Running {
   /** Whether a token of this version of the session must be refused; a promise only when the store has to be asked. */
   isRevoked(sessionId: string, version: number): boolean | Promise<boolean>;
+  /** Refuses from now on, without a look at the store. */
+  learn(revocation: Revocation): void;
   /** There is news: look now instead of at the next round. */
   look(): void;
   /** Called once for each revocation that this copy learns of. */
@@ -90,6 +92,7 @@ export function startRevocations({ store, accessTokenSeconds, log }: RevocationD
       if (version < minVersion(sessionId)) return true;
       return performance.now() - freshFrom <= staleMs ? false : askStore(sessionId, version);
     },
+    learn,
     look: () => news.resolve(),
     onRevoked: (listener) => void listeners.push(listener),
     stop: async () => {
