@@ -42,6 +42,8 @@ export interface Copy {
   /** Opens the page that creates the first administrator; only at the very first start. */
   readonly setupToken: string | undefined;
   readonly threads: ReturnType<typeof startThreads>;
+  /** How many event streams clients hold open. */
+  openStreams(): number;
   /** Stops taking work, lets the running work end within the grace period, then closes everything in reverse. Closing twice is harmless. */
   close(): Promise<void>;
 }
@@ -175,6 +177,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     database: server.kind,
     setupToken,
     threads,
+    openStreams: () => streams.open,
     close: () => {
       closing ??= open.disposeAsync();
       return closing;
