@@ -104,6 +104,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       seal,
       feed: threads.feed,
       sendMail: notify.sendMail,
+      createTask: lifecycle.create,
       settings: authSettings(config),
       now,
       log,

@@ -1,11 +1,13 @@
 import type { JobContext, JobContract, JobHandler } from "../app/platform/queue/job.ts";
+import { type AuthHandlerDeps, createEraseUserHandler } from "../app/services/auth/handlers.ts";
+import { eraseUserJob } from "../app/services/auth/jobs.ts";
 import { createSendMailHandler, type NotifyHandlerDeps } from "../app/services/notify/handlers.ts";
 import { sendMailJob } from "../app/services/notify/jobs.ts";
 import { createExecuteHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
 import { executeJob } from "../app/services/sandbox/jobs.ts";
 
 /** Every job contract of the program. A contract that has no handler below does not compile. */
-export const jobContracts = [executeJob, sendMailJob] as const satisfies readonly JobContract[];
+export const jobContracts = [executeJob, sendMailJob, eraseUserJob] as const satisfies readonly JobContract[];
 
 export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
 
@@ -18,11 +20,13 @@ export interface BoundHandler {
 export interface HandlerDeps {
   readonly sandbox: SandboxHandlerDeps;
   readonly notify: NotifyHandlerDeps;
+  readonly auth: AuthHandlerDeps;
 }
 
 export function createHandlers(deps: HandlerDeps): Handlers {
   return {
     "sandbox.execute": bind(executeJob, createExecuteHandler(deps.sandbox)),
+    "auth.erase-user": bind(eraseUserJob, createEraseUserHandler(deps.auth)),
     "notify.send-mail": bind(sendMailJob, createSendMailHandler(deps.notify)),
   };
 }

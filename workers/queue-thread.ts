@@ -6,8 +6,13 @@ import { tryAgainIn } from "../app/platform/queue/job.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
 import { createSeal } from "../app/platform/seal.ts";
 import { openQueues } from "../app/platform/substrate.ts";
+import { authAccountData } from "../app/services/auth/account-data.ts";
+import { createSessionStore } from "../app/services/auth/sessions/store.ts";
+import { createAuthStore } from "../app/services/auth/store.ts";
 import { createNotifyStore } from "../app/services/notify/store.ts";
+import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
+import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
@@ -35,11 +40,23 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   );
   const transact = createTransact({ db: database.db, now, wake: () => main().tell("wakeOutbox", {}) });
 
-  const tasks = createTaskLifecycle({ store: createTaskStore(database.db), transact, now });
+  const authStore = createAuthStore(database.db);
+  const taskStore = createTaskStore(database.db);
+  const executionStore = createExecutionStore(database.db);
+  const tasks = createTaskLifecycle({ store: taskStore, transact, now });
   const askSandbox = createSandboxClient(() => sandbox);
   const execute: typeof askSandbox = (request) => askSandbox(request).catch(waitForSandbox);
   const handlers = createHandlers({
-    sandbox: { store: createExecutionStore(database.db), transact, execute, now },
+    sandbox: { store: executionStore, transact, execute, now },
+    auth: {
+      store: authStore,
+      accountData: [
+        taskAccountData(taskStore),
+        sandboxAccountData(executionStore),
+        authAccountData({ store: authStore, sessions: createSessionStore(database.db) }),
+      ],
+      transact,
+    },
     notify: {
       store: createNotifyStore(database.db),
       seal: createSeal(data.keyEncryptionKey),

@@ -49,6 +49,11 @@ export const problemTypes = {
     help: "Each refresh token works once. Using an old one again ends its session: log in again.",
   },
   forbidden: { status: 403, title: "You may not do this", help: "The account lacks the role or scope that this needs." },
+  reauthentication_required: {
+    status: 403,
+    title: "This needs a fresh log-in",
+    help: "Log in again, or add yourself to the session again with your password; then repeat the request.",
+  },
   account_disabled: { status: 403, title: "The account is disabled", help: "Ask an administrator." },
   signup_closed: { status: 403, title: "Sign-up is closed", help: "Ask an administrator for an account, or set KEELSON_SIGNUP=open." },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },

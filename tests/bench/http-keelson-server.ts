@@ -11,6 +11,8 @@ import { createSeal } from "../../app/platform/seal.ts";
 import { openLimiter } from "../../app/platform/substrate.ts";
 import { authRoutes } from "../../app/services/auth/routes.ts";
 import { openAuthService } from "../../app/services/auth/service.ts";
+import { createTaskLifecycle } from "../../app/services/tasks/lifecycle.ts";
+import { createTaskStore } from "../../app/services/tasks/store.ts";
 import { openDatabase } from "../../db/client.ts";
 import { answerParent, argumentOf } from "./child.ts";
 
@@ -25,12 +27,14 @@ const config = readConfig(undefined, {
 const log = createLogger({ level: config.LOG_LEVEL, part: "main" });
 const database = openDatabase({ url: databaseUrl, connectionsMax: 10, applicationName: "keelson bench" });
 const seal = createSeal(crypto.getRandomValues(Buffer.alloc(32)));
+const transact = createTransact({ db: database.db, now, wake: () => undefined });
 const auth = await openAuthService({
   db: database.db,
-  transact: createTransact({ db: database.db, now, wake: () => undefined }),
+  transact,
   seal,
   feed: { watch: () => () => undefined },
   sendMail: async () => undefined,
+  createTask: createTaskLifecycle({ store: createTaskStore(database.db), transact, now }).create,
   settings: authSettings(config),
   now,
   log,

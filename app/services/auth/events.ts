@@ -10,6 +10,19 @@ export const userSignedUp = defineEvent({
   data: z.object({ role: z.enum(["user", "admin"]) }),
 });
 
+/** The subject is the user. An administrator changed the account. */
+export const userUpdated = defineEvent({
+  type: "user.updated",
+  audited: true,
+  data: z.object({ role: z.enum(["user", "admin"]).optional(), disabled: z.boolean().optional() }),
+});
+
+/** The subject is the user, who closed the account. */
+export const userDeleted = defineEvent({ type: "user.deleted", audited: true, data: z.object({}) });
+
+/** The subject is the user, of whom nothing is left. */
+export const userErased = defineEvent({ type: "user.erased", audited: true, data: z.object({}) });
+
 /** The subject is the user. */
 export const userLoggedIn = defineEvent({
   type: "user.logged_in",

@@ -5,6 +5,7 @@ import type { Chore } from "../../platform/housekeeping.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
+import type { TaskLifecycle } from "../tasks/lifecycle.ts";
 import { createAccountService } from "./accounts/service.ts";
 import { sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
@@ -23,6 +24,7 @@ import { createAccessTokens } from "./tokens/access-tokens.ts";
 import { startRevocations } from "./tokens/revocations.ts";
 import { openSigningKeys } from "./tokens/signing-keys.ts";
 import { createTokenStore } from "./tokens/store.ts";
+import { createUserService } from "./users/service.ts";
 
 export interface AuthDeps {
   readonly db: Db;
@@ -30,6 +32,7 @@ export interface AuthDeps {
   readonly seal: Seal;
   readonly feed: Feed;
   readonly sendMail: SendMail;
+  readonly createTask: TaskLifecycle["create"];
   readonly settings: AuthSettings;
   readonly now: Now;
   readonly log: Logger;
@@ -38,7 +41,7 @@ export interface AuthDeps {
 export type AuthService = Awaited<ReturnType<typeof openAuthService>>;
 
 /** Puts the parts together. It runs (it keeps up with revocations), so stop it at the end. */
-export async function openAuthService({ db, transact, seal, feed, sendMail, settings, now, log }: AuthDeps) {
+export async function openAuthService({ db, transact, seal, feed, sendMail, createTask, settings, now, log }: AuthDeps) {
   const store = createAuthStore(db);
   const tokenStore = createTokenStore(db);
   const sessionStore = createSessionStore(db);
@@ -85,8 +88,11 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, sett
   const checkPassword = createCheckPassword({ store, passwords, transact });
   const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
 
+  const users = createUserService({ store, sessionStore, sessions, transact, createTask, now });
+
   return {
     accounts,
+    users,
     sessions,
     refresh,
     signingKeys,

@@ -102,7 +102,35 @@ export function createAuthStore(db: Db) {
       return rows.length;
     },
 
-    /** In the order they signed up. */
-    listUsers: (limit: number): Promise<UserRow[]> => db.select().from(users).orderBy(asc(users.createdAt)).limit(limit),
+    /** In the order they signed up, which is that of their ids. */
+    listUsers: (page: { readonly limit: number; readonly after?: string }): Promise<UserRow[]> =>
+      db
+        .select()
+        .from(users)
+        .where(page.after ? gt(users.id, page.after) : undefined)
+        .orderBy(asc(users.id))
+        .limit(page.limit),
+
+    /** Held until the transaction ends. */
+    lockUser: async (id: string, on: Queryable): Promise<UserRow | undefined> => {
+      const [row] = await on.select().from(users).where(eq(users.id, id)).for("update");
+      return row;
+    },
+
+    /** Held until the transaction ends, and taken before any other user is locked: of two that each take away one of the last two, the second sees it. */
+    lockActiveAdmins: async (on: Queryable): Promise<string[]> => {
+      const rows = await on
+        .select({ id: users.id })
+        .from(users)
+        .where(and(eq(users.role, "admin"), isNull(users.disabledAt)))
+        .orderBy(asc(users.id))
+        .for("update");
+      return rows.map(({ id }) => id);
+    },
+
+    /** Whatever belongs to the user by a foreign key goes too. */
+    deleteUser: async (id: string, on: Queryable): Promise<void> => {
+      await on.delete(users).where(eq(users.id, id));
+    },
   };
 }

@@ -19,6 +19,10 @@ export function createExecutionStore(db: Db) {
       return row;
     },
 
+    deleteOwnedBy: async (ownerId: string, on: Queryable): Promise<void> => {
+      await on.delete(executions).where(eq(executions.ownerId, ownerId));
+    },
+
     list: (filter: { readonly ownerId?: string; readonly before?: string; readonly limit: number }): Promise<ExecutionRow[]> =>
       db
         .select()

@@ -49,7 +49,7 @@ export function createTaskService(deps: { readonly store: TaskStore; readonly wa
   };
 }
 
-function toView(row: TaskRow): TaskView {
+export function toView(row: TaskRow): TaskView {
   return {
     id: row.id,
     queue: row.queue as TaskView["queue"],

@@ -41,6 +41,10 @@ export function createTaskStore(db: Db) {
       return row;
     },
 
+    deleteOwnedBy: async (ownerId: string, on: Queryable): Promise<void> => {
+      await on.delete(tasks).where(eq(tasks.ownerId, ownerId));
+    },
+
     list: (filter: TaskFilter): Promise<TaskRow[]> =>
       db
         .select()

@@ -9,6 +9,7 @@ export type SessionStore = ReturnType<typeof createSessionStore>;
 export interface SessionMember {
   readonly user: UserRow;
   readonly methods: readonly AuthenticationMethod[];
+  readonly authenticatedAt: Date;
 }
 
 /** A refresh token with all that its exchange needs. */
@@ -55,7 +56,7 @@ export function createSessionStore(db: Db) {
     /** In the order in which they came into the session. */
     members: (sessionId: string, on: Queryable = db): Promise<SessionMember[]> =>
       on
-        .select({ user: users, methods: sessionUsers.methods })
+        .select({ user: users, methods: sessionUsers.methods, authenticatedAt: sessionUsers.authenticatedAt })
         .from(sessionUsers)
         .innerJoin(users, eq(users.id, sessionUsers.userId))
         .where(eq(sessionUsers.sessionId, sessionId))

@@ -1,0 +1,101 @@
+import type { z } from "zod";
+import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
+import type { Now } from "../../../platform/clock.ts";
+import { Problem } from "../../../platform/errors.ts";
+import type { Transact } from "../../../platform/outbox.ts";
+import type { TaskLifecycle } from "../../tasks/lifecycle.ts";
+import { userDeleted, userUpdated } from "../events.ts";
+import { eraseUserJob } from "../jobs.ts";
+import { type SessionService, sessionOf } from "../sessions/service.ts";
+import type { SessionStore } from "../sessions/store.ts";
+import type { AuthStore, UserRow } from "../store.ts";
+import { toUserView } from "../views.ts";
+import type { updateUserRequest, userQuery } from "./schema.ts";
+
+export type UserService = ReturnType<typeof createUserService>;
+
+export interface UserDeps {
+  readonly store: AuthStore;
+  readonly sessionStore: Pick<SessionStore, "members">;
+  readonly sessions: Pick<SessionService, "leaveAll" | "roleChanged">;
+  readonly transact: Transact;
+  readonly createTask: TaskLifecycle["create"];
+  readonly now: Now;
+}
+
+type Change = z.infer<typeof updateUserRequest>;
+
+interface Call {
+  readonly actor: Actor;
+  readonly origin: RequestOrigin;
+}
+
+/** What cannot be undone needs a log-in that is not older (OWASP ASVS 5.0, 7.5.1). */
+const recentMs = 900_000;
+
+/** Accounts as administrators see them, and their end. */
+export function createUserService({ store, sessionStore, sessions, transact, createTask, now }: UserDeps) {
+  const existing = async (id: string): Promise<UserRow> => {
+    const row = await store.findUser(id);
+    if (!row) throw new Problem("not_found", { detail: `There is no user ${id}.` });
+    return row;
+  };
+
+  const assertRecent = async (actor: Actor) => {
+    const member = (await sessionStore.members(sessionOf(actor))).find(({ user }) => user.id === actor.userId);
+    if (!member || now().getTime() - member.authenticatedAt.getTime() > recentMs) throw new Problem("reauthentication_required");
+  };
+
+  const disabledAtAfter = (before: UserRow, { disabled }: Change): Date | null => {
+    if (disabled === undefined) return before.disabledAt;
+    return disabled ? (before.disabledAt ?? now()) : null;
+  };
+
+  return {
+    get: async (id: string) => toManagedUser(await existing(id)),
+
+    list: async ({ limit, cursor }: z.infer<typeof userQuery>) => {
+      const rows = await store.listUsers({ limit: limit + 1, ...(cursor ? { after: cursor } : {}) });
+      const page = rows.slice(0, limit);
+      return { data: page.map(toManagedUser), nextCursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+    },
+
+    /** A disabled user's sessions end, a changed role leaves only its new tokens: on every copy within a second. */
+    update: (call: Call, id: string, change: Change) =>
+      transact(async (unit) => {
+        const admins = await store.lockActiveAdmins(unit.tx);
+        const before = await store.lockUser(id, unit.tx);
+        if (!before) throw new Problem("not_found", { detail: `There is no user ${id}.` });
+        const after = { role: change.role ?? before.role, disabledAt: disabledAtAfter(before, change) };
+        if (after.role !== "admin" || after.disabledAt) assertOthers(admins, id);
+        const row = (await store.updateUser(id, after, unit.tx)) ?? before;
+        if (row.disabledAt) await sessions.leaveAll(unit, { userId: id, reason: "user_disabled", ...call });
+        else if (row.role !== before.role) await sessions.roleChanged(unit, id, call);
+        unit.publish(userUpdated, { subject: id, audience: id, actorId: call.actor.userId, origin: call.origin, data: change });
+        return toManagedUser(row);
+      }),
+
+    /** The account is closed at once; a job erases what belongs to it. */
+    deleteMe: async (call: Call): Promise<{ readonly taskId: string }> => {
+      const id = call.actor.userId;
+      await assertRecent(call.actor);
+      return transact(async (unit) => {
+        assertOthers(await store.lockActiveAdmins(unit.tx), id);
+        await store.updateUser(id, { disabledAt: now() }, unit.tx);
+        await sessions.leaveAll(unit, { userId: id, reason: "user_deleted", ...call });
+        unit.publish(userDeleted, { subject: id, actorId: id, origin: call.origin, data: {} });
+        const task = await createTask(unit, { contract: eraseUserJob, input: { userId: id }, requestId: call.origin.requestId });
+        return { taskId: task.id };
+      });
+    },
+  };
+}
+
+/** Throws when `id` is the only administrator: nobody could undo what follows. */
+function assertOthers(admins: readonly string[], id: string): void {
+  if (admins.length === 1 && admins[0] === id) throw new Problem("conflict", { detail: "The last administrator has to stay one." });
+}
+
+function toManagedUser(row: UserRow) {
+  return { ...toUserView(row), disabled: row.disabledAt !== null };
+}
