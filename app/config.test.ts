@@ -127,7 +127,7 @@ describe("what is taken", () => {
       LOG_LEVEL: "info",
     });
     expect(config.KEELSON_ROLES).toEqual(["api", "queue", "bus", "sandbox"]);
-    expect([config.DATABASE_URL, config.redis, config.KEELSON_TRUST_PROXY]).toEqual([undefined, undefined, false]);
+    expect([config.DATABASE_URL, config.redis, config.KEELSON_TRUST_PROXY]).toEqual([undefined, undefined, 0]);
   });
 
   test("an empty value is none", () => {
@@ -145,14 +145,15 @@ describe("what is taken", () => {
   });
 
   test.each([
-    ["true", true],
-    ["1", true],
-    ["yes", true],
-    ["on", true],
-    ["false", false],
-    ["0", false],
-    ["no", false],
-    ["off", false],
+    ["true", 1],
+    ["1", 1],
+    ["yes", 1],
+    ["on", 1],
+    ["false", 0],
+    ["0", 0],
+    ["no", 0],
+    ["off", 0],
+    ["3", 3],
   ])("KEELSON_TRUST_PROXY=%s", (value, expected) => {
     expect(read({ KEELSON_TRUST_PROXY: value }).KEELSON_TRUST_PROXY).toBe(expected);
   });

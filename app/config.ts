@@ -20,6 +20,13 @@ const commaList = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter(Boolean),
 );
+/** `true` is one. */
+const proxyCount = z.union([z.stringbool().transform((one) => (one ? 1 : 0)), wholeNumber(0, 10)], {
+  error: "expected false, true, or how many proxies a request comes through",
+});
+const origin = z.string().refine((value) => URL.canParse(value) && new URL(value).origin === value, {
+  error: "expected an origin such as https://app.example.com: no path, no slash at the end",
+});
 const base64Bytes = (length: number) =>
   z.string().refine((value) => Buffer.from(value, "base64").length === length && /^[A-Za-z0-9+/]+={0,2}$/.test(value), {
     error: `expected ${length} bytes in base64 (make one with: openssl rand -base64 ${length})`,
@@ -57,7 +64,7 @@ const environment = z.object({
   KEELSON_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(60_000),
   KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
   KEELSON_EVENT_RETENTION_HOURS: wholeNumber(1, 8_760).default(24),
-  KEELSON_TRUST_PROXY: z.stringbool().default(false),
+  KEELSON_TRUST_PROXY: proxyCount.default(0),
   KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
   KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),
   KEELSON_REFRESH_GRACE_SECONDS: wholeNumber(0, 300).default(10),
@@ -66,6 +73,7 @@ const environment = z.object({
   KEELSON_SESSIONS_MAX: wholeNumber(1, 1_000).default(10),
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
+  KEELSON_CORS_ORIGINS: commaList.pipe(z.array(origin)).default([]),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
@@ -159,6 +167,11 @@ export function authSettings(config: Config): AuthSettings {
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
   };
+}
+
+/** Pages of these origins may write with our cookies. */
+export function trustedOrigins({ KEELSON_PUBLIC_URL, KEELSON_CORS_ORIGINS }: Environment): readonly string[] {
+  return KEELSON_PUBLIC_URL ? [new URL(KEELSON_PUBLIC_URL).origin, ...KEELSON_CORS_ORIGINS] : KEELSON_CORS_ORIGINS;
 }
 
 /** Only this machine can reach it: then what is meant for development is on unless it is set. */

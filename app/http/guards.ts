@@ -1,6 +1,7 @@
 import type { IdempotencyRecords } from "../platform/idempotency/store.ts";
 import type { Limiter } from "../platform/limiter/port.ts";
 import { authenticate, requireAdmin, type VerifyAccessToken } from "./authenticate.ts";
+import type { AppContext } from "./env.ts";
 import { guard } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
 import { limitBody } from "./limit-body.ts";
@@ -12,6 +13,7 @@ export interface GuardDeps {
   readonly verify: VerifyAccessToken;
   readonly limiter: Limiter;
   readonly idempotencyRecords: IdempotencyRecords;
+  readonly sameOrigin: (c: AppContext) => void;
   readonly bodyBytesMax: number;
   readonly requestsPerMinute: number;
   readonly credentialTriesPerMinute: number;
@@ -23,7 +25,7 @@ export function createGuards(deps: GuardDeps): Guards {
   const credentials = { name: "credentials", limit: deps.credentialTriesPerMinute, windowSeconds: 60, durable: true };
   const once = idempotency(deps.idempotencyRecords);
   const size = limitBody(deps.bodyBytesMax);
-  const user = authenticate(deps.verify);
+  const user = authenticate({ verify: deps.verify, sameOrigin: deps.sameOrigin });
   const tries = rateLimit(deps.limiter, credentials, byAddress);
   const userLimit = rateLimit(deps.limiter, general, byUser);
   return {

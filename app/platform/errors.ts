@@ -55,6 +55,11 @@ export const problemTypes = {
     help: "Log in again, or add yourself to the session again with your password; then repeat the request.",
   },
   account_disabled: { status: 403, title: "The account is disabled", help: "Ask an administrator." },
+  cross_site_request: {
+    status: 403,
+    title: "Another site sent this request",
+    help: "Cookies count only for pages of this origin. Add the page's origin to KEELSON_CORS_ORIGINS, or send the token in the Authorization header.",
+  },
   signup_closed: { status: 403, title: "Sign-up is closed", help: "Ask an administrator for an account, or set KEELSON_SIGNUP=open." },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },
   method_not_allowed: { status: 405, title: "The path does not take this method", help: "The `Allow` header lists the methods it takes." },

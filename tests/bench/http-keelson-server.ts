@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { authSettings, readConfig } from "../../app/config.ts";
 import { createGuards } from "../../app/http/guards.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer } from "../../app/http/route.ts";
+import { requireSameOrigin } from "../../app/http/same-origin.ts";
 import { createApp, listen } from "../../app/http/server.ts";
 import { systemNow as now } from "../../app/platform/clock.ts";
 import { createIdempotencyRecords } from "../../app/platform/idempotency/store.ts";
@@ -39,8 +40,10 @@ const auth = await openAuthService({
   now,
   log,
 });
+const sameOrigin = requireSameOrigin([]);
 const guards = createGuards({
   verify: auth.verify,
+  sameOrigin,
   limiter: openLimiter({ config, databaseUrl }, { sql: database.sql, log }),
   idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
   bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
@@ -49,9 +52,10 @@ const guards = createGuards({
 });
 const app = createApp({
   log,
-  trustProxy: config.KEELSON_TRUST_PROXY,
+  trustedProxies: config.KEELSON_TRUST_PROXY,
+  corsOrigins: [],
   readiness: async () => ({ status: "ready", dependencies: {} }),
-  services: [authRoutes({ auth, guards }), benchRoutes(guards)],
+  services: [authRoutes({ auth, sameOrigin, guards }), benchRoutes(guards)],
 });
 const http = listen(app, { host: "127.0.0.1", port: 0 });
 answerParent({ url: () => http.url, cpu: () => process.cpuUsage() });

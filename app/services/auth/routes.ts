@@ -1,5 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import type { AppEnv } from "../../http/env.ts";
+import type { AppContext, AppEnv } from "../../http/env.ts";
 import { createRoutes, type Guards } from "../../http/route.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import type { AuthService } from "./service.ts";
@@ -7,11 +7,21 @@ import { sessionRoutes } from "./sessions/routes.ts";
 import { tokenRoutes } from "./tokens/routes.ts";
 import { userRoutes } from "./users/routes.ts";
 
+export interface AuthRoutesDeps {
+  readonly auth: AuthService;
+  /** Asked before a cookie counts for a write. */
+  readonly sameOrigin: (c: AppContext) => void;
+  readonly guards: Guards;
+}
+
 /** Each part lists its own routes. */
-export function authRoutes({ auth, guards }: { readonly auth: AuthService; readonly guards: Guards }): OpenAPIHono<AppEnv> {
+export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAPIHono<AppEnv> {
   const all = createRoutes();
   all.route("/", accountRoutes({ accounts: auth.accounts, guards }));
-  all.route("/", sessionRoutes({ sessions: auth.sessions, refresh: auth.refresh, addToSession: auth.accounts.addToSession, guards }));
+  all.route(
+    "/",
+    sessionRoutes({ sessions: auth.sessions, refresh: auth.refresh, addToSession: auth.accounts.addToSession, sameOrigin, guards }),
+  );
   all.route("/", userRoutes({ users: auth.users, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));
   return all;

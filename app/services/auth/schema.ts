@@ -42,5 +42,7 @@ const tokens = z.object({
   expiresIn: z.number().int().openapi({ description: "Seconds the access token is good for", example: 900 }),
 });
 
-export const signedIn = tokens.extend({ user, session }).openapi("SignedIn");
+export const signedIn = tokens.extend({ user, session });
 export type SignedIn = z.infer<typeof signedIn>;
+/** As it is answered: with `X-Session-Transport: cookie` the two tokens are in cookies, which no script can read, and not in the body. */
+export const signedInAnswer = signedIn.partial({ accessToken: true, refreshToken: true }).openapi("SignedIn");

@@ -1,7 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
-import { signedIn } from "../schema.ts";
+import { signedInBody } from "../answer-signed-in.ts";
+import { signedInAnswer } from "../schema.ts";
 import { loginRequest, setupRequest, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
 import type { AccountService } from "./service.ts";
 import { setupPage } from "./setup-page.ts";
@@ -29,11 +30,11 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         summary: "Create an account and log in",
         request: { body: jsonBody(signupRequest) },
         responses: {
-          201: jsonAnswer("The account, its session and tokens", signedIn),
+          201: jsonAnswer("The account, its session and tokens", signedInAnswer),
           ...problemAnswers(...writeProblems, "signup_closed", "email_taken"),
         },
       }),
-      async (c) => c.json(await accounts.signup(c.req.valid("json"), c.env.origin), 201),
+      async (c) => c.json(signedInBody(c, await accounts.signup(c.req.valid("json"), c.env.origin)), 201),
     )
     .openapi(
       createRoute({
@@ -62,11 +63,11 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         summary: "Create the first administrator",
         request: { body: jsonBody(setupRequest) },
         responses: {
-          201: jsonAnswer("The administrator, its session and tokens", signedIn),
+          201: jsonAnswer("The administrator, its session and tokens", signedInAnswer),
           ...problemAnswers(...writeProblems, "invalid_setup_token", "email_taken"),
         },
       }),
-      async (c) => c.json(await accounts.setup(c.req.valid("json"), c.env.origin), 201),
+      async (c) => c.json(signedInBody(c, await accounts.setup(c.req.valid("json"), c.env.origin)), 201),
     )
     .openapi(
       createRoute({
@@ -76,11 +77,11 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         summary: "Open a session",
         request: { body: jsonBody(loginRequest) },
         responses: {
-          200: jsonAnswer("The session and tokens", signedIn),
+          200: jsonAnswer("The session and tokens", signedInAnswer),
           ...problemAnswers(...writeProblems, "invalid_credentials", "mfa_required", "account_disabled"),
         },
       }),
-      async (c) => c.json(await accounts.login(c.req.valid("json"), c.env.origin), 200),
+      async (c) => c.json(signedInBody(c, await accounts.login(c.req.valid("json"), c.env.origin)), 200),
     )
     .openapi(
       createRoute({

@@ -1,7 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { anyPassword, session, totp, user } from "../schema.ts";
 
-export const refreshRequest = z.strictObject({ refreshToken: z.string().max(256) }).openapi("RefreshRequest");
+export const refreshRequest = z
+  .strictObject({ refreshToken: z.string().max(256).optional().openapi({ description: "Left out when it is in the cookie" }) })
+  .openapi("RefreshRequest");
 export const addUserRequest = z
   .strictObject({ email: z.string().max(254), password: anyPassword, totp: totp.optional() })
   .openapi("AddUserRequest");
