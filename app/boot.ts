@@ -133,6 +133,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     sameOrigin,
     bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
     requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
+    refusalsPerMinute: config.KEELSON_REFUSED_LIMIT_PER_MINUTE,
     credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
   });
   const app = createApp({

@@ -63,6 +63,7 @@ const environment = z.object({
   KEELSON_BODY_BYTES_MAX: wholeNumber(1_024, 100_000_000).default(1_048_576),
   KEELSON_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(60_000),
   KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
+  KEELSON_REFUSED_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(6_000),
   KEELSON_EVENT_RETENTION_HOURS: wholeNumber(1, 8_760).default(24),
   KEELSON_TRUST_PROXY: proxyCount.default(0),
   KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),

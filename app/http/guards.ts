@@ -5,6 +5,7 @@ import type { AppContext } from "./env.ts";
 import { guard } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
 import { limitBody } from "./limit-body.ts";
+import { limitRefusals } from "./limit-refusals.ts";
 import { byAddress, byUser, rateLimit } from "./rate-limit.ts";
 import { requireJson } from "./require-json.ts";
 import type { Guards } from "./route.ts";
@@ -17,6 +18,8 @@ export interface GuardDeps {
   readonly bodyBytesMax: number;
   readonly requestsPerMinute: number;
   readonly credentialTriesPerMinute: number;
+  /** How often one address may show what is not accepted. */
+  readonly refusalsPerMinute: number;
 }
 
 /** What stands before a route, in order: who is it, is it too much, is it JSON, is it too large, was it answered before. */
@@ -25,7 +28,11 @@ export function createGuards(deps: GuardDeps): Guards {
   const credentials = { name: "credentials", limit: deps.credentialTriesPerMinute, windowSeconds: 60, durable: true };
   const once = idempotency(deps.idempotencyRecords);
   const size = limitBody(deps.bodyBytesMax);
-  const user = authenticate({ verify: deps.verify, sameOrigin: deps.sameOrigin });
+  const refusals = { name: "refused", limit: deps.refusalsPerMinute, windowSeconds: 60 };
+  const user = limitRefusals(
+    authenticate({ verify: deps.verify, sameOrigin: deps.sameOrigin }),
+    rateLimit(deps.limiter, refusals, byAddress),
+  );
   const tries = rateLimit(deps.limiter, credentials, byAddress);
   const userLimit = rateLimit(deps.limiter, general, byUser);
   return {

@@ -48,6 +48,7 @@ const guards = createGuards({
   idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
   bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
   requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
+  refusalsPerMinute: config.KEELSON_REFUSED_LIMIT_PER_MINUTE,
   credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
 });
 const app = createApp({
