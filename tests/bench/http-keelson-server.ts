@@ -24,6 +24,7 @@ const config = readConfig(undefined, {
   ...(redisUrl ? { REDIS_URL: redisUrl } : {}),
   KEELSON_KEY_PREFIX: "bench",
   KEELSON_RATE_LIMIT_PER_MINUTE: "10000000",
+  KEELSON_LOGIN_LIMIT_PER_MINUTE: "10000000",
 });
 const log = createLogger({ level: config.LOG_LEVEL, part: "main" });
 const database = openDatabase({ url: databaseUrl, connectionsMax: 10, applicationName: "keelson bench" });

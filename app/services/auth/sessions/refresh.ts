@@ -14,7 +14,7 @@ import type { SessionTokens } from "./session-tokens.ts";
 import type { PresentedToken, SessionStore } from "./store.ts";
 
 export interface RefreshDeps {
-  readonly store: Pick<SessionStore, "findPresented" | "memberIds" | "exchange">;
+  readonly store: Pick<SessionStore, "findPresented" | "exchange">;
   readonly transact: Transact;
   readonly tokens: Pick<SessionTokens, "answer">;
   readonly sessions: Pick<SessionService, "revoke">;
@@ -48,10 +48,9 @@ export function createRefresh(deps: RefreshDeps): Refresh {
   };
 
   const exchange = async (refreshToken: string, presented: PresentedToken, origin: RequestOrigin): Promise<SignedIn | undefined> => {
-    const { session, user, token } = presented;
+    const { session, user, users, token } = presented;
     const at = now();
     const next = randomToken(32);
-    const users = await store.memberIds(session.id);
     const answer = await deps.tokens.answer({ session: { ...session, lastSeenAt: at, ip: origin.ip ?? session.ip }, user, users }, next);
     const exchanged = await store.exchange({
       hash: token.hash,

@@ -17,6 +17,8 @@ export interface PresentedToken {
   readonly token: typeof refreshTokens.$inferSelect;
   readonly session: SessionRow;
   readonly user: UserRow;
+  /** The ids of everybody in the session, in the order in which they came. */
+  readonly users: readonly string[];
 }
 
 export function createSessionStore(db: Db) {
@@ -24,6 +26,22 @@ export function createSessionStore(db: Db) {
   const refuse = async (sessionId: string, minVersion: number | null, on: Queryable) => {
     await on.insert(revocations).values({ sessionId, minVersion, at: sql`clock_timestamp()` });
   };
+
+  // Built once: this is the one query of the service that clients ask for in thousands.
+  const presented = db
+    .select({
+      token: refreshTokens,
+      session: sessions,
+      user: users,
+      users: sql<
+        string[]
+      >`(select json_agg(user_id order by authenticated_at, user_id) from session_users where session_id = ${sessions.id})`,
+    })
+    .from(refreshTokens)
+    .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
+    .innerJoin(users, eq(users.id, sessions.activeUserId))
+    .where(eq(refreshTokens.hash, sql.placeholder("hash")))
+    .prepare("presented_refresh_token");
 
   return {
     insert: async (row: typeof sessions.$inferInsert, methods: readonly AuthenticationMethod[], on: Queryable): Promise<SessionRow> => {
@@ -125,12 +143,7 @@ export function createSessionStore(db: Db) {
     },
 
     findPresented: async (hash: string): Promise<PresentedToken | undefined> => {
-      const [row] = await db
-        .select({ token: refreshTokens, session: sessions, user: users })
-        .from(refreshTokens)
-        .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
-        .innerJoin(users, eq(users.id, sessions.activeUserId))
-        .where(eq(refreshTokens.hash, hash));
+      const [row] = await presented.execute({ hash });
       return row;
     },
 
