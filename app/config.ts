@@ -72,6 +72,7 @@ const environment = z.object({
   KEELSON_TOKEN_ALGORITHM: z.enum(signingAlgorithms).default("EdDSA"),
   KEELSON_SIGNING_KEY_DAYS: wholeNumber(1, 3_650).default(90),
   KEELSON_SESSIONS_MAX: wholeNumber(1, 1_000).default(10),
+  KEELSON_SESSION_MAX_SECONDS: wholeNumber(60, 315_360_000).default(31_536_000),
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
   KEELSON_CORS_ORIGINS: commaList.pipe(z.array(origin)).default([]),
@@ -165,6 +166,7 @@ export function authSettings(config: Config): AuthSettings {
     refreshTokenSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS,
     refreshGraceSeconds: config.KEELSON_REFRESH_GRACE_SECONDS,
     sessionIdleSeconds: config.KEELSON_SESSION_IDLE_SECONDS,
+    sessionMaxSeconds: config.KEELSON_SESSION_MAX_SECONDS,
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
   };

@@ -46,8 +46,10 @@ export const sessionOpened = defineEvent({ type: "session.opened", data: z.objec
 export const revocationReasons = [
   "logout",
   "remote_logout",
+  "admin_logout",
   "reuse",
   "idle",
+  "too_old",
   "too_many",
   "password_changed",
   "user_disabled",

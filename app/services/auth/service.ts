@@ -67,11 +67,26 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     now,
   });
 
-  const { refreshTokenSeconds: refreshSeconds, refreshGraceSeconds: graceSeconds, sessionIdleSeconds: idleSeconds } = settings;
+  const {
+    sessionMaxSeconds,
+    refreshTokenSeconds: refreshSeconds,
+    refreshGraceSeconds: graceSeconds,
+    sessionIdleSeconds: idleSeconds,
+  } = settings;
   const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds, now });
   const authority = createAuthority({ store: sessionStore, revocations });
   const sessions = createSessionService({ store: sessionStore, authority, transact, tokens, now });
-  const refresh = createRefresh({ store: sessionStore, transact, tokens, sessions, refreshSeconds, graceSeconds, idleSeconds, now });
+  const refresh = createRefresh({
+    store: sessionStore,
+    transact,
+    tokens,
+    sessions,
+    refreshSeconds,
+    graceSeconds,
+    idleSeconds,
+    sessionMaxSeconds,
+    now,
+  });
 
   const passwords = createPasswords();
   const logIn = createLogIn({

@@ -10,6 +10,8 @@ export interface AuthSettings {
   readonly refreshTokenSeconds: number;
   readonly refreshGraceSeconds: number;
   readonly sessionIdleSeconds: number;
+  /** However much it is used, a session ends after this; then a fresh log-in is due. */
+  readonly sessionMaxSeconds: number;
   readonly sessionsMax: number;
   readonly bindNetwork: boolean;
 }

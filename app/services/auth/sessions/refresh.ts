@@ -22,6 +22,7 @@ export interface RefreshDeps {
   /** A used token that comes back within this time gets its answer again: two tabs, or an answer that was lost on its way. */
   readonly graceSeconds: number;
   readonly idleSeconds: number;
+  readonly sessionMaxSeconds: number;
   readonly now: Now;
 }
 
@@ -71,6 +72,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     if (session.revokedAt || elsewhere || token.expiresAt.getTime() <= at) throw new Problem("invalid_refresh_token");
     if (user.disabledAt) throw new Problem("account_disabled");
     if (at - session.lastSeenAt.getTime() > deps.idleSeconds * 1_000) await refuse(presented, "idle", origin);
+    if (at - session.createdAt.getTime() > deps.sessionMaxSeconds * 1_000) await refuse(presented, "too_old", origin);
   };
 
   /** The answer that a used token got, while its grace lasts and nobody has gone on from there. */

@@ -75,6 +75,13 @@ export function createUserService({ store, sessionStore, sessions, transact, cre
         return toManagedUser(row);
       }),
 
+    /** Logs the user out everywhere. */
+    endSessions: (call: Call, id: string): Promise<void> =>
+      transact(async (unit) => {
+        if (!(await store.lockUser(id, unit.tx))) throw new Problem("not_found", { detail: `There is no user ${id}.` });
+        await sessions.leaveAll(unit, { userId: id, reason: "admin_logout", ...call });
+      }),
+
     /** The account is closed at once; a job erases what belongs to it. */
     deleteMe: async (call: Call): Promise<{ readonly taskId: string }> => {
       const id = call.actor.userId;
