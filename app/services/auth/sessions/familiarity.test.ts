@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type Sighting, suspicionsOf } from "./familiarity.ts";
+import { type Sighting, type Suspicion, suspicionsOf } from "./familiarity.ts";
 
 const noon = Date.UTC(2026, 0, 1, 12);
 const seen = (device: string, ip: string | null, minutesAgo = 0): Sighting => ({
@@ -9,7 +9,7 @@ const seen = (device: string, ip: string | null, minutesAgo = 0): Sighting => ({
 });
 const known = [seen("Firefox on Linux", "203.0.113.7", 1_440)];
 
-test.each<readonly [string, Sighting, readonly Sighting[], readonly string[]]>([
+test.each<readonly [string, Sighting, readonly Sighting[], readonly Suspicion[]]>([
   ["the first log-in ever", seen("Firefox on Linux", "203.0.113.7"), [], []],
   ["the same device from the same address", seen("Firefox on Linux", "203.0.113.7"), known, []],
   ["a new device", seen("Safari on macOS", "203.0.113.7"), known, ["new_device"]],
