@@ -120,7 +120,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     store: createExecutionStore(database.db),
     transact,
     createTask: lifecycle.create,
-    execute: threads.sandbox && ((request) => execute(request).catch(sandboxProblem)),
+    execute: threads.sandbox && ((request, signal) => execute(request, signal).catch(sandboxProblem)),
     taskEnd: (id, signal) => taskEnd(watch, id, signal),
     now,
   });
@@ -160,8 +160,9 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
 
   const { KEELSON_ADMIN_EMAIL: email, KEELSON_ADMIN_PASSWORD: password } = config;
   if (email && password) await auth.accounts.ensureAdmin(email, password);
-  const setupToken = await firstSetupToken(createAuthStore(database.db));
   const http = config.KEELSON_ROLES.includes("api") ? listen(app, { host: config.HOST, port: config.PORT }) : undefined;
+  // Last, and only where it can be used: a start that fails later would have used it up unseen.
+  const setupToken = http && (await firstSetupToken(createAuthStore(database.db)));
 
   const drain = async () => {
     const graceOver = AbortSignal.timeout(config.KEELSON_SHUTDOWN_GRACE_MS);

@@ -9,7 +9,12 @@ const roles = ["api", "queue", "bus", "sandbox"] as const;
 /** A string that never shows: `doctor` and logs print `[redacted]`. */
 const secretKeys = ["DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "KEELSON_KEK", "KEELSON_ADMIN_PASSWORD"] as const;
 
-const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/, { error: `expected a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
 const connectionUrl = (...schemes: string[]) =>
   z.string().refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol), {
     error: `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(" or ")}`,

@@ -22,12 +22,16 @@ export interface GuardDeps {
   readonly refusalsPerMinute: number;
 }
 
+/** Anybody may send these, and nothing in them is long. */
+const credentialBytesMax = 65_536;
+
 /** What stands before a route, in order: who is it, is it too much, is it JSON, is it too large, was it answered before. */
 export function createGuards(deps: GuardDeps): Guards {
   const general = { name: "default", limit: deps.requestsPerMinute, windowSeconds: 60 };
   const credentials = { name: "credentials", limit: deps.credentialTriesPerMinute, windowSeconds: 60, durable: true };
   const once = idempotency(deps.idempotencyRecords);
   const size = limitBody(deps.bodyBytesMax);
+  const smallSize = limitBody(Math.min(credentialBytesMax, deps.bodyBytesMax));
   const refusals = { name: "refused", limit: deps.refusalsPerMinute, windowSeconds: 60 };
   const user = limitRefusals(
     authenticate({ verify: deps.verify, sameOrigin: deps.sameOrigin }),
@@ -36,8 +40,8 @@ export function createGuards(deps: GuardDeps): Guards {
   const tries = rateLimit(deps.limiter, credentials, byAddress);
   const userLimit = rateLimit(deps.limiter, general, byUser);
   return {
-    credentials: [guard(once, tries, requireJson, size)],
-    signedInCredentials: [guard(once, user, userLimit, tries, requireJson, size)],
+    credentials: [guard(once, tries, requireJson, smallSize)],
+    signedInCredentials: [guard(once, user, userLimit, tries, requireJson, smallSize)],
     open: [guard(once, rateLimit(deps.limiter, general, byAddress), requireJson, size)],
     signedIn: [guard(once, user, userLimit, requireJson, size)],
     admin: [guard(once, user, userLimit, requireAdmin, requireJson, size)],

@@ -96,6 +96,7 @@ export function createLogIn({ store, authority, sessions, tokens, secondFactor, 
     open: async (unit: Unit, entry: Entry): Promise<SignedIn> => {
       const { user, origin } = entry;
       const methods = await prove(unit, entry);
+      await store.lockUser(user.id, unit.tx);
       const at = now();
       const sighting: Sighting = { device: deviceName(origin.userAgent), ip: origin.ip ?? null, createdAt: at };
       const suspicions = suspicionsOf(sighting, await store.pastOf(user.id, pastMax, unit.tx));
@@ -134,7 +135,7 @@ export function createLogIn({ store, authority, sessions, tokens, secondFactor, 
         origin,
         data: { userId: user.id, change: "user_added" },
       });
-      return tokens.issue(unit, { session: changed, user, users: await store.memberIds(session.id, unit.tx) });
+      return tokens.reissue(unit, { session: changed, user, users: await store.memberIds(session.id, unit.tx) });
     },
   };
 }

@@ -1,9 +1,12 @@
-import { and, desc, eq, lt } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, lt } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
 import { executions } from "../../../db/schema/sandbox.ts";
 import type { ExecutionOutcome } from "../../../sandbox/execution.ts";
 
 export type ExecutionRow = typeof executions.$inferSelect;
+/** A page holds many executions, and each of these may hold a megabyte. */
+const { code: _code, input: _input, output: _output, logs: _logs, ...summaryColumns } = getTableColumns(executions);
+export type ExecutionSummaryRow = Omit<ExecutionRow, "code" | "input" | "output" | "logs">;
 export type ExecutionStore = ReturnType<typeof createExecutionStore>;
 
 export function createExecutionStore(db: Db) {
@@ -23,9 +26,9 @@ export function createExecutionStore(db: Db) {
       await on.delete(executions).where(eq(executions.ownerId, ownerId));
     },
 
-    list: (filter: { readonly ownerId?: string; readonly before?: string; readonly limit: number }): Promise<ExecutionRow[]> =>
+    list: (filter: { readonly ownerId?: string; readonly before?: string; readonly limit: number }): Promise<ExecutionSummaryRow[]> =>
       db
-        .select()
+        .select(summaryColumns)
         .from(executions)
         .where(
           and(

@@ -61,6 +61,7 @@ export function createAccountService({ store, transact, logIn, passwords, checkP
     setup: async (input: z.infer<typeof setupRequest>, origin: RequestOrigin): Promise<SignedIn> => {
       const passwordHash = await passwords.hash(input.password);
       return transact(async (unit) => {
+        await store.lockSetup(unit.tx);
         const valid = await store.useSetupToken(hashToken(input.token), now(), unit.tx);
         if (!valid || (await store.hasAdmin(unit.tx))) throw new Problem("invalid_setup_token");
         const user = await createUser(unit, input, { passwordHash, role: "admin", origin });
@@ -98,8 +99,18 @@ export function createAccountService({ store, transact, logIn, passwords, checkP
     ensureAdmin: async (email: string, password: string): Promise<boolean> => {
       if (await store.hasAdmin()) return false;
       const passwordHash = await passwords.hash(password);
-      await transact((unit) => createUser(unit, { email }, { passwordHash, role: "admin" }));
-      return true;
+      return transact(async (unit) => {
+        await store.lockSetup(unit.tx);
+        if (await store.hasAdmin(unit.tx)) return false;
+        if (await store.findUserByEmail(email, unit.tx)) throw new Error(takenByUser(email));
+        await createUser(unit, { email }, { passwordHash, role: "admin" });
+        return true;
+      });
     },
   };
+}
+
+/** Whoever signed up with the address first must not become the administrator by that. */
+function takenByUser(email: string): string {
+  return `KEELSON_ADMIN_EMAIL: ${email} has signed up already and is no administrator. Set another address, or delete that account.`;
 }

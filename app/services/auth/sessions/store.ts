@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNull, ne, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, isNull, ne, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../../db/client.ts";
 import { type AuthenticationMethod, refreshTokens, revocations, sessions, sessionUsers, users } from "../../../../db/schema/auth.ts";
 import type { UserRow } from "../store.ts";
@@ -91,6 +91,11 @@ export function createSessionStore(db: Db) {
       return rows.map(({ session }) => session);
     },
 
+    /** Until the transaction ends, log-ins of one user come one after the other: each counts the sessions of those before. */
+    lockUser: async (userId: string, on: Queryable): Promise<void> => {
+      await on.select({ id: users.id }).from(users).where(eq(users.id, userId)).for("no key update");
+    },
+
     /** Where the user was seen before: the most recent sessions, ended ones too. */
     pastOf: (userId: string, limit: number, on: Queryable) =>
       on
@@ -140,6 +145,14 @@ export function createSessionStore(db: Db) {
 
     insertRefreshToken: async (row: typeof refreshTokens.$inferInsert, on: Queryable): Promise<void> => {
       await on.insert(refreshTokens).values(row);
+    },
+
+    /** Refresh tokens from before a change of authority work on until then, for a client whose answer got lost; not for ever, for a thief. */
+    expireRefreshTokens: async (sessionId: string, at: Date, on: Queryable): Promise<void> => {
+      await on
+        .update(refreshTokens)
+        .set({ expiresAt: at })
+        .where(and(eq(refreshTokens.sessionId, sessionId), isNull(refreshTokens.usedAt), gt(refreshTokens.expiresAt, at)));
     },
 
     findPresented: async (hash: string): Promise<PresentedToken | undefined> => {
