@@ -10,6 +10,8 @@ import { createAccountService } from "./accounts/service.ts";
 import { sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
+import { openOauth } from "./oauth/open.ts";
+import { createOneTimeTokens } from "./one-time-tokens.ts";
 import { createCheckPassword } from "./passwords/check.ts";
 import { createPasswords } from "./passwords/hashing.ts";
 import { createActivity } from "./sessions/activity.ts";
@@ -102,12 +104,15 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   });
   const checkPassword = createCheckPassword({ store, passwords, transact });
   const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
+  const oneTimeTokens = createOneTimeTokens({ store, now });
+  const oauth = openOauth({ db, users: store, sessions: sessionStore, oneTimeTokens, transact, logIn, sendMail, settings, now });
 
   const users = createUserService({ store, sessionStore, sessions, transact, createTask, now });
 
   return {
     accounts,
     users,
+    oauth,
     sessions,
     refresh,
     signingKeys,
