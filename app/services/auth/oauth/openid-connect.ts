@@ -28,8 +28,8 @@ const metadataMsMax = 3_600_000;
 const claimsShape = z.object({
   email: z.email().max(254).optional().catch(undefined),
   name: storableText(200).min(1).optional().catch(undefined),
-  email_verified: z.unknown(),
-  xms_edov: z.unknown(),
+  email_verified: z.unknown().optional(),
+  xms_edov: z.unknown().optional(),
 });
 
 /** Log-in at an OpenID Connect provider, found by its issuer (OpenID Connect Discovery 1.0) when it is first asked for, and again after a failure. */
