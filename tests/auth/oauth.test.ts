@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { generateKeyPair, importJWK, SignJWT, UnsecuredJWT } from "jose";
 import { type Answer, request } from "../client.ts";
+import { startTestCopy } from "../copy.ts";
 import { expectProblem, pointersOf } from "../problem.ts";
 import { oauthCopy, publicUrl } from "./oauth-copy.ts";
 
@@ -334,6 +335,34 @@ describe("POST /v1/auth/oauth/exchange", () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400, 400, 400, 400, 400]);
   });
 
+  describe("of a log-in that began with a code challenge", () => {
+    const codeVerifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const codeChallenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    test("takes the code from whoever has the verifier, and from nobody else", async () => {
+      const browser = running.browser();
+      const { location } = await browser.visit(`/v1/auth/oauth/acme?${new URLSearchParams({ returnTo: "/", codeChallenge })}`);
+      const back = await browser.visit(await browser.logInAt(location ?? "", somebody().person));
+      const code = fragmentOf(back.location).get("code") ?? "";
+      for (const wrong of [{}, { codeVerifier: codeChallenge }, { codeVerifier: codeVerifier.toLowerCase() }])
+        expectProblem(await exchange({ code, ...wrong }), "invalid_oauth_code");
+      expect((await exchange({ code, codeVerifier })).status).toBe(200);
+    });
+
+    test("a page that sends its verifier can't be given the code of a log-in that it did not begin", async () => {
+      expectProblem(await exchange({ code: await freshCode(), codeVerifier }), "invalid_oauth_code");
+    });
+
+    test.each(["", "short", `${"A".repeat(42)}=`, "A".repeat(44)])("the challenge %j: 400", async (given) => {
+      const answer = await request(running.url, `/v1/auth/oauth/acme?${new URLSearchParams({ returnTo: "/", codeChallenge: given })}`);
+      expect(pointersOf(answer)).toEqual(["query.codeChallenge"]);
+    });
+
+    test("a challenge without returnTo: 400", async () => {
+      expect(pointersOf(await request(running.url, `/v1/auth/oauth/acme?codeChallenge=${codeChallenge}`))).toEqual(["query.codeChallenge"]);
+    });
+  });
+
   test("after its 60 seconds: invalid_oauth_code", async () => {
     const code = await freshCode();
     const [row] =
@@ -354,7 +383,16 @@ describe("POST /v1/auth/oauth/exchange", () => {
     [{ code: "x".repeat(129) }, ["/code"]],
     [{ code: "x", userId: "usr_1" }, ["/userId"]],
     [{ code: "x", totp: "1".repeat(33) }, ["/totp"]],
+    [{ code: "x", codeVerifier: "short" }, ["/codeVerifier"]],
   ])("%j: 400", async (body, pointers) => {
     expect(pointersOf(await exchange(body))).toEqual([...pointers]);
   });
+});
+
+test("log-ins and exchanges count as tries of credentials: 429 beyond the limit", async () => {
+  await using limited = await startTestCopy("postgres", { KEELSON_LOGIN_LIMIT_PER_MINUTE: "2" });
+  for (const expected of ["invalid_oauth_code", "invalid_oauth_code", "rate_limited"] as const)
+    expectProblem(await request(limited.url, "/v1/auth/oauth/exchange", { body: { code: "x" } }), expected);
+  expectProblem(await request(limited.url, "/v1/auth/oauth/acme/callback?state=x"), "rate_limited");
+  expectProblem(await request(limited.url, "/v1/auth/oauth/acme"), "rate_limited");
 });

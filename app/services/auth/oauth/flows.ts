@@ -23,6 +23,8 @@ export interface LinkRequest {
 export interface FlowPurpose {
   /** Absolute and checked. */
   readonly returnTo?: string | undefined;
+  /** Of whoever will exchange the code that `returnTo` gets. */
+  readonly codeChallenge?: string | undefined;
   readonly link?: LinkRequest | undefined;
 }
 
@@ -35,7 +37,13 @@ export type ReadCookie = (name: string) => string | undefined;
 
 const lifetimeSeconds = 600;
 
-const flowData = z.object({ provider: z.string(), browser: z.string(), returnTo: z.string().optional(), sessionId: z.string().optional() });
+const flowData = z.object({
+  provider: z.string(),
+  browser: z.string(),
+  returnTo: z.string().optional(),
+  codeChallenge: z.string().optional(),
+  sessionId: z.string().optional(),
+});
 
 /**
  * A log-in that is on its way. Its `state` is a one-time token. The browser that began it holds a secret of which only the digest is
@@ -59,10 +67,12 @@ export function createFlows(deps: { readonly oneTimeTokens: OneTimeTokens; reado
   return {
     begin: async (
       provider: string,
-      { returnTo, link }: FlowPurpose,
+      { returnTo, codeChallenge, link }: FlowPurpose,
     ): Promise<{ readonly attempt: Attempt; readonly cookie: FlowCookie }> => {
       const secret = randomToken(32);
-      const data = { provider, browser: hashToken(secret), returnTo, sessionId: link?.sessionId } satisfies z.infer<typeof flowData>;
+      const data = { provider, browser: hashToken(secret), returnTo, codeChallenge, sessionId: link?.sessionId } satisfies z.infer<
+        typeof flowData
+      >;
       const token = { purpose: "oauth_flow", data, lifetimeSeconds, ...(link ? { userId: link.userId } : {}) } as const;
       const state = await transact((unit) => oneTimeTokens.issue(unit, token));
       return {
@@ -81,10 +91,10 @@ export function createFlows(deps: { readonly oneTimeTokens: OneTimeTokens; reado
         if (secret === undefined) throw notFinished("It was not begun in this browser.");
         const row = await oneTimeTokens.take(unit, "oauth_flow", state);
         if (!row) throw notFinished("It was used, or it is too old.");
-        const { browser, sessionId, returnTo, provider: begunWith } = flowData.parse(row.data);
+        const { browser, sessionId, provider: begunWith, ...purpose } = flowData.parse(row.data);
         if (browser !== hashToken(secret)) throw notFinished("It was not begun in this browser.");
         if (begunWith !== provider) throw notFinished("It was begun with another provider.");
-        return { attempt: attemptOf(provider, state, secret), returnTo, link: linkOf(row.userId, sessionId) };
+        return { attempt: attemptOf(provider, state, secret), ...purpose, link: linkOf(row.userId, sessionId) };
       }),
   };
 }

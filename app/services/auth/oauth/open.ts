@@ -37,7 +37,7 @@ export function openOauth({ db, users, sessions, oneTimeTokens, transact, logIn,
   return createOauthService({
     findProvider: createProviders(oauth.providers, { timeoutSeconds, now }),
     flows: createFlows({ oneTimeTokens, transact, publicUrl: oauth.publicUrl }),
-    codes: createSignInCodes({ store, oneTimeTokens, identities, logIn, transact, now }),
+    codes: createSignInCodes({ store, oneTimeTokens, identities, logIn, transact }),
     identities,
     store,
     sessions,

@@ -17,7 +17,7 @@ export function assertReturnUrl(text: string, pointer: string, { publicUrl, retu
   const url = isPlain(text) ? parse(text, publicUrl) : undefined;
   const home = new URL(publicUrl).origin;
   const allowed = text.startsWith("/") ? [home] : returnOrigins;
-  if (url === undefined || !allowed.includes(url.origin) || url.username !== "" || url.password !== "") {
+  if (url === undefined || !allowed.includes(url.origin)) {
     throw new Problem("validation_failed", {
       detail: "It is not allowed to return there after a log-in.",
       errors: [
@@ -35,6 +35,6 @@ function isPlain(text: string): boolean {
 
 function parse(text: string, publicUrl: string): URL | undefined {
   const isPath = text.startsWith("/") && !text.startsWith("//");
-  if (!(isPath || /^https?:\/\/[^/]/.test(text))) return undefined;
+  if (!(isPath || /^https?:\/\/[\w.:[\]-]+([/?]|$)/.test(text))) return undefined;
   return URL.parse(text, isPath ? publicUrl : undefined) ?? undefined;
 }

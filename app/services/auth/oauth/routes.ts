@@ -46,7 +46,7 @@ export function oauthRoutes({ oauth, guards }: { readonly oauth: OauthService; r
         },
       }),
       async (c) => {
-        const { url, cookie } = await oauth.begin(c.req.valid("param").provider, c.req.valid("query").returnTo);
+        const { url, cookie } = await oauth.begin(c.req.valid("param").provider, c.req.valid("query"));
         keepInBrowser(c, cookie);
         return c.redirect(url, 302);
       },

@@ -8,7 +8,22 @@ const returnTo = z
   .openapi({ description: "Where the browser goes afterwards: a path here, or a URL of an allowed origin", example: "/welcome" });
 
 export const providerParams = z.object({ provider: z.string().max(64).openapi({ example: "google" }) });
-export const beginQuery = z.object({ returnTo });
+export const beginQuery = z
+  .object({
+    returnTo,
+    codeChallenge: z
+      .string()
+      .regex(/^[\w-]{43}$/, { error: "expected the SHA-256 of a code verifier in base64url" })
+      .optional()
+      .openapi({
+        description: "Recommended with `returnTo`: the code that comes back is good only together with its verifier (RFC 7636, S256)",
+        example: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+      }),
+  })
+  .refine((query) => query.codeChallenge === undefined || query.returnTo !== undefined, {
+    path: ["codeChallenge"],
+    error: "expected only together with returnTo: without it there is no code to exchange",
+  });
 export const callbackQuery = z.object({
   state: z.string().max(128).openapi({ example: "mE1vXbQ0k9hYcT7rP2sL5uW8zA3dF6gJ4nB0qV1xC_o" }),
   code: z.string().max(4_096).optional().openapi({ example: "SplxlOBeZQQYbYS6WxSbIA" }),
@@ -21,6 +36,14 @@ export const exchangeRequest = z
       .string()
       .max(128)
       .openapi({ description: "From the fragment that the browser came back with, or `exchangeCode`", example: "9l0cXn…" }),
+    codeVerifier: z
+      .string()
+      .regex(/^[\w.~-]{43,128}$/, { error: "expected 43 to 128 of A-Z, a-z, 0-9, -, ., _ and ~" })
+      .optional()
+      .openapi({
+        description: "Required when the log-in began with `codeChallenge`",
+        example: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+      }),
     totp: totp.optional(),
   })
   .openapi("OauthExchangeRequest");

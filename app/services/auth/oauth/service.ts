@@ -5,7 +5,7 @@ import { loginFailed } from "../events.ts";
 import type { SignedIn } from "../schema.ts";
 import { sessionOf } from "../sessions/service.ts";
 import type { SessionStore } from "../sessions/store.ts";
-import type { Flow, FlowCookie, Flows, LinkRequest, ReadCookie } from "./flows.ts";
+import type { Flow, FlowCookie, FlowPurpose, Flows, LinkRequest, ReadCookie } from "./flows.ts";
 import type { Claim, Identities } from "./identities.ts";
 import type { Profile } from "./provider.ts";
 import type { FindProvider } from "./providers.ts";
@@ -59,13 +59,10 @@ interface Call {
 export function createOauthService(deps: OauthDeps) {
   const { findProvider, flows, codes, identities, store, sessions, transact } = deps;
 
-  const begin = async (
-    name: string,
-    to: { readonly returnTo: string | undefined; readonly pointer: string; readonly link?: LinkRequest },
-  ): Promise<Begun> => {
+  const begin = async (name: string, { returnTo: asked, codeChallenge, link }: FlowPurpose, pointer: string): Promise<Begun> => {
     const provider = findProvider(name);
-    const returnTo = to.returnTo === undefined ? undefined : assertReturnUrl(to.returnTo, to.pointer, deps.returnPolicy);
-    const { attempt, cookie } = await flows.begin(name, { returnTo, link: to.link });
+    const returnTo = asked === undefined ? undefined : assertReturnUrl(asked, pointer, deps.returnPolicy);
+    const { attempt, cookie } = await flows.begin(name, { returnTo, codeChallenge, link });
     return { url: await provider.authorizationUrl(attempt), cookie };
   };
 
@@ -92,21 +89,24 @@ export function createOauthService(deps: OauthDeps) {
       return identities.link(unit, asked.userId, claim);
     });
 
-  const finish = async ({ returnTo, link: asked }: Flow, { provider, profile, origin }: Claim): Promise<Outcome> => {
+  const finish = async ({ returnTo, codeChallenge, link: asked }: Flow, { provider, profile, origin }: Claim): Promise<Outcome> => {
     if (asked) {
       const identity = toView(await link(asked, { provider, profile, origin }));
       return returnTo ? redirect(returnTo, { linked: provider }) : { kind: "linked", identity };
     }
-    const code = await codes.issue(provider, profile);
-    return returnTo ? redirect(returnTo, { code }) : { kind: "signed_in", signedIn: await codes.exchange({ code }, origin) };
+    if (returnTo) return redirect(returnTo, { code: await codes.issue(provider, profile, codeChallenge) });
+    return { kind: "signed_in", signedIn: await codes.exchange({ code: await codes.issue(provider, profile) }, origin) };
   };
 
   return {
     /** Throws `Problem`: `not_found`, `validation_failed`, `provider_unavailable`. */
-    begin: (provider: string, returnTo: string | undefined): Promise<Begun> => begin(provider, { returnTo, pointer: "query.returnTo" }),
+    begin: (
+      provider: string,
+      to: { readonly returnTo?: string | undefined; readonly codeChallenge?: string | undefined },
+    ): Promise<Begun> => begin(provider, to, "query.returnTo"),
 
     beginLink: (actor: Actor, provider: string, returnTo: string | undefined): Promise<Begun> =>
-      begin(provider, { returnTo, pointer: "/returnTo", link: { userId: actor.userId, sessionId: sessionOf(actor) } }),
+      begin(provider, { returnTo, link: { userId: actor.userId, sessionId: sessionOf(actor) } }, "/returnTo"),
 
     /** Ends the flow. A browser that is to return somewhere returns there with what went wrong too, by its problem code. */
     callback: async ({ provider: name, state, answer, cookie }: Callback, origin: RequestOrigin): Promise<Outcome> => {

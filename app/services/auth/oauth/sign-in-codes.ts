@@ -1,6 +1,6 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { RequestOrigin } from "../../../platform/actor.ts";
-import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import type { LogIn } from "../log-in.ts";
@@ -16,7 +16,12 @@ export interface SignInCodeDeps {
   readonly identities: Pick<Identities, "resolve">;
   readonly logIn: Pick<LogIn, "open">;
   readonly transact: Transact;
-  readonly now: Now;
+}
+
+export interface Exchange {
+  readonly code: string;
+  readonly codeVerifier?: string | undefined;
+  readonly totp?: string | undefined;
 }
 
 export type SignInCodes = ReturnType<typeof createSignInCodes>;
@@ -28,33 +33,32 @@ const secondFactorSeconds = 300;
 
 const codeData = z.object({
   provider: z.string(),
+  codeChallenge: z.string().optional(),
   profile: z.object({ subject: z.string(), email: z.string().optional(), emailVerified: z.boolean(), name: z.string().optional() }),
 });
 
 /** One-use codes for what a provider said of somebody. Account, link and session come to be when the code is exchanged, all or nothing. */
-export function createSignInCodes({ store, oneTimeTokens, identities, logIn, transact, now }: SignInCodeDeps) {
+export function createSignInCodes({ store, oneTimeTokens, identities, logIn, transact }: SignInCodeDeps) {
   return {
-    issue: (provider: string, profile: Profile): Promise<string> =>
-      transact((unit) => oneTimeTokens.issue(unit, { purpose, data: { provider, profile }, lifetimeSeconds })),
+    /** With a challenge only the holder of its verifier can exchange the code. */
+    issue: (provider: string, profile: Profile, codeChallenge?: string): Promise<string> =>
+      transact((unit) => oneTimeTokens.issue(unit, { purpose, data: { provider, profile, codeChallenge }, lifetimeSeconds })),
 
     /** Throws `Problem`: `invalid_oauth_code`, `mfa_required` with the code to send again, and what `resolve` and the log-in throw; none of these uses the code up. */
-    exchange: async (
-      { code, totp }: { readonly code: string; readonly totp?: string | undefined },
-      origin: RequestOrigin,
-    ): Promise<SignedIn> => {
+    exchange: async ({ code, codeVerifier, totp }: Exchange, origin: RequestOrigin): Promise<SignedIn> => {
       try {
         return await transact(async (unit) => {
           const token = await oneTimeTokens.take(unit, purpose, code);
           if (!token) throw new Problem("invalid_oauth_code");
-          const { provider, profile } = codeData.parse(token.data);
+          const { provider, profile, codeChallenge } = codeData.parse(token.data);
+          if (codeChallenge !== challengeOf(codeVerifier)) throw new Problem("invalid_oauth_code");
           const { email, name } = profile;
           const user = await identities.resolve(unit, { provider, profile: { ...profile, email, name }, origin });
           return logIn.open(unit, { user, method: "fed", totp, origin });
         });
       } catch (error) {
         if (!(error instanceof Problem) || error.code !== "mfa_required") throw error;
-        const expiresAt = new Date(now().getTime() + secondFactorSeconds * 1_000);
-        await store.prolongToken({ hash: hashToken(code), purpose, expiresAt });
+        await store.prolongToken({ hash: hashToken(code), purpose, lifetimeSeconds: secondFactorSeconds });
         throw new Problem("mfa_required", {
           ...error.init,
           detail: "Send exchangeCode as code, with totp, to POST /v1/auth/oauth/exchange.",
@@ -63,4 +67,8 @@ export function createSignInCodes({ store, oneTimeTokens, identities, logIn, tra
       }
     },
   };
+}
+
+function challengeOf(verifier: string | undefined): string | undefined {
+  return verifier === undefined ? undefined : createHash("sha256").update(verifier).digest("base64url");
 }

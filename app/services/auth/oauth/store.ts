@@ -56,11 +56,11 @@ export function createIdentityStore(db: Db) {
       return rows.length > 0;
     },
 
-    /** Gives an unused token of this purpose until `expiresAt`. */
-    prolongToken: async (token: { readonly hash: string; readonly purpose: string; readonly expiresAt: Date }): Promise<void> => {
+    /** Gives an unused token a life of so many seconds since it was made. */
+    prolongToken: async (token: { readonly hash: string; readonly purpose: string; readonly lifetimeSeconds: number }): Promise<void> => {
       await db
         .update(oneTimeTokens)
-        .set({ expiresAt: token.expiresAt })
+        .set({ expiresAt: sql`${oneTimeTokens.createdAt} + make_interval(secs => ${token.lifetimeSeconds})` })
         .where(and(eq(oneTimeTokens.hash, token.hash), eq(oneTimeTokens.purpose, token.purpose), isNull(oneTimeTokens.usedAt)));
     },
   };
