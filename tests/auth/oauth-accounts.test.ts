@@ -233,6 +233,15 @@ describe("unlinking", () => {
   });
 });
 
+test("what opens the account to others, or shuts it, needs a log-in of the last 15 minutes", async () => {
+  const user = await signUp(running.url);
+  await link(user, newPerson());
+  await running.sql`update session_users set authenticated_at = now() - interval '16 minutes' where user_id = ${user.id}`;
+  expectProblem(await request(running.url, "/v1/auth/oauth/acme/link", { body: {}, token: user.token }), "reauthentication_required");
+  expectProblem(await unlink(user), "reauthentication_required");
+  expect(await identitiesOf(user)).toHaveLength(1);
+});
+
 describe.each(["closed", "invite"])("KEELSON_SIGNUP=%s", (signup) => {
   const shut = oauthCopy({
     KEELSON_SIGNUP: signup,

@@ -75,6 +75,7 @@ beforeAll(async () => {
     db,
     users,
     sessions,
+    assertRecentLogIn: async () => undefined,
     oneTimeTokens: createOneTimeTokens({ store: users, now }),
     transact,
     logIn,

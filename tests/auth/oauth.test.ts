@@ -363,6 +363,14 @@ describe("POST /v1/auth/oauth/exchange", () => {
     });
   });
 
+  test("for a client that asks for cookies the tokens are in cookies and not in the body", async () => {
+    const headers = { "x-session-transport": "cookie" };
+    const opened = await request(running.url, "/v1/auth/oauth/exchange", { body: { code: await freshCode() }, headers });
+    expect([opened.status, opened.body.accessToken, opened.body.refreshToken]).toEqual([200, undefined, undefined]);
+    const names = opened.headers.getSetCookie().map((cookie) => cookie.split("=")[0]);
+    expect(names).toEqual(["__Host-keelson_access", "__Host-keelson_refresh"]);
+  });
+
   test("after its 60 seconds: invalid_oauth_code", async () => {
     const code = await freshCode();
     const [row] =

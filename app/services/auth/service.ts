@@ -16,6 +16,7 @@ import { createCheckPassword } from "./passwords/check.ts";
 import { createPasswords } from "./passwords/hashing.ts";
 import { createActivity } from "./sessions/activity.ts";
 import { createAuthority } from "./sessions/authority.ts";
+import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
 import { createRefresh } from "./sessions/refresh.ts";
 import { createSessionService } from "./sessions/service.ts";
 import { createSessionTokens } from "./sessions/session-tokens.ts";
@@ -105,9 +106,21 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   const checkPassword = createCheckPassword({ store, passwords, transact });
   const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
   const oneTimeTokens = createOneTimeTokens({ store, now });
-  const oauth = openOauth({ db, users: store, sessions: sessionStore, oneTimeTokens, transact, logIn, sendMail, settings, now });
+  const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
+  const oauth = openOauth({
+    db,
+    users: store,
+    sessions: sessionStore,
+    assertRecentLogIn,
+    oneTimeTokens,
+    transact,
+    logIn,
+    sendMail,
+    settings,
+    now,
+  });
 
-  const users = createUserService({ store, sessionStore, sessions, transact, createTask, now });
+  const users = createUserService({ store, assertRecentLogIn, sessions, transact, createTask, now });
 
   return {
     accounts,

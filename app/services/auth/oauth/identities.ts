@@ -18,7 +18,7 @@ export interface Claim {
 
 export interface IdentityDeps {
   readonly store: IdentityStore;
-  readonly users: Pick<AuthStore, "findUserByEmail" | "insertUser">;
+  readonly users: Pick<AuthStore, "findUserByEmail" | "insertUser" | "lockUser">;
   readonly sendMail: SendMail;
   readonly signup: "open" | "invite" | "closed";
   readonly now: Now;
@@ -80,7 +80,7 @@ export function createIdentities({ store, users, sendMail, signup, now }: Identi
       const known = await store.find({ provider, subject: profile.subject }, unit.tx);
       if (known && known.user.id !== userId) throw new Problem("identity_taken");
       if (known) return known.identity;
-      const user = await store.lockUser(userId, unit.tx);
+      const user = await users.lockUser(userId, unit.tx);
       if (!user || user.disabledAt) throw new Problem("account_disabled");
       return attach(unit, user, { claim, how: "signed_in" });
     },
@@ -88,7 +88,8 @@ export function createIdentities({ store, users, sendMail, signup, now }: Identi
     /** Throws `Problem`: `not_found` without such an identity, `only_way_in` when nothing else opens the account. */
     unlink: async (unit: Unit, userId: string, by: { readonly provider: string; readonly origin: RequestOrigin }): Promise<void> => {
       const { provider, origin } = by;
-      const user = await store.lockUser(userId, unit.tx);
+      // Held until the end, so that two ways to log in are not taken away at once.
+      const user = await users.lockUser(userId, unit.tx);
       const all = await store.ofUser(userId, unit.tx);
       if (!(user && all.some((identity) => identity.provider === provider)))
         throw new Problem("not_found", { detail: `No account at ${provider} is linked.` });

@@ -4,6 +4,7 @@ import type { Transact } from "../../../platform/outbox.ts";
 import type { LogIn } from "../log-in.ts";
 import type { SendMail } from "../mails.ts";
 import type { OneTimeTokens } from "../one-time-tokens.ts";
+import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { AuthSettings } from "../settings.ts";
 import type { AuthStore } from "../store.ts";
@@ -18,6 +19,7 @@ export interface OpenOauthDeps {
   readonly db: Db;
   readonly users: AuthStore;
   readonly sessions: SessionStore;
+  readonly assertRecentLogIn: AssertRecentLogIn;
   readonly oneTimeTokens: OneTimeTokens;
   readonly transact: Transact;
   readonly logIn: Pick<LogIn, "open">;
@@ -30,8 +32,9 @@ export interface OpenOauthDeps {
 const timeoutSeconds = 5;
 
 /** Puts the parts of log-in through providers together. It asks no provider before somebody wants to log in there. */
-export function openOauth({ db, users, sessions, oneTimeTokens, transact, logIn, sendMail, settings, now }: OpenOauthDeps): OauthService {
-  const { oauth, signup } = settings;
+export function openOauth(deps: OpenOauthDeps): OauthService {
+  const { db, users, sessions, oneTimeTokens, transact, logIn, sendMail, now } = deps;
+  const { oauth, signup } = deps.settings;
   const store = createIdentityStore(db);
   const identities = createIdentities({ store, users, sendMail, signup, now });
   return createOauthService({
@@ -41,6 +44,7 @@ export function openOauth({ db, users, sessions, oneTimeTokens, transact, logIn,
     identities,
     store,
     sessions,
+    assertRecentLogIn: deps.assertRecentLogIn,
     transact,
     returnPolicy: oauth,
   });

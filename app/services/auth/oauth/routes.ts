@@ -3,7 +3,8 @@ import type { Context } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { type AppContext, actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
-import { signedIn } from "../schema.ts";
+import { signedInBody } from "../answer-signed-in.ts";
+import { signedInAnswer } from "../schema.ts";
 import type { FlowCookie } from "./flows.ts";
 import {
   beginQuery,
@@ -81,7 +82,7 @@ export function oauthRoutes({ oauth, guards }: { readonly oauth: OauthService; r
         sayNothingOnward(c);
         switch (outcome.kind) {
           case "signed_in":
-            return c.json(outcome.signedIn, 200);
+            return c.json(signedInBody(c, outcome.signedIn), 200);
           case "linked":
             return c.json(outcome.identity, 200);
           case "redirect":
@@ -97,11 +98,11 @@ export function oauthRoutes({ oauth, guards }: { readonly oauth: OauthService; r
         summary: "Exchange the code of a finished log-in for a session",
         request: { body: jsonBody(exchangeRequest) },
         responses: {
-          200: jsonAnswer("The session and tokens", signedIn),
+          200: jsonAnswer("The session and tokens", signedInAnswer),
           ...problemAnswers(...writeProblems, "invalid_oauth_code", "invalid_credentials", ...accountProblems),
         },
       }),
-      async (c) => c.json(await oauth.exchange(c.req.valid("json"), c.env.origin), 200),
+      async (c) => c.json(signedInBody(c, await oauth.exchange(c.req.valid("json"), c.env.origin)), 200),
     )
     .openapi(
       createRoute({
@@ -112,7 +113,14 @@ export function oauthRoutes({ oauth, guards }: { readonly oauth: OauthService; r
         request: { params: providerParams, body: jsonBody(linkRequest) },
         responses: {
           200: jsonAnswer("Where the browser goes next; the cookie ties the link to this browser", linkAnswer),
-          ...problemAnswers(...writeProblems, "unauthenticated", "forbidden", "not_found", "provider_unavailable"),
+          ...problemAnswers(
+            ...writeProblems,
+            "unauthenticated",
+            "forbidden",
+            "reauthentication_required",
+            "not_found",
+            "provider_unavailable",
+          ),
         },
       }),
       async (c) => {
@@ -140,7 +148,7 @@ export function oauthRoutes({ oauth, guards }: { readonly oauth: OauthService; r
         request: { params: providerParams },
         responses: {
           204: { description: "It opens this account no more" },
-          ...problemAnswers("unauthenticated", "forbidden", "not_found", "only_way_in"),
+          ...problemAnswers("unauthenticated", "forbidden", "reauthentication_required", "not_found", "only_way_in"),
         },
       }),
       async (c) => {

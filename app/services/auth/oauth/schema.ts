@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { signedIn, totp } from "../schema.ts";
+import { signedInAnswer, totp } from "../schema.ts";
 
 const returnTo = z
   .string()
@@ -60,4 +60,4 @@ const identity = z
   })
   .openapi("Identity");
 export const identityList = z.object({ data: z.array(identity), nextCursor: z.null() }).openapi("IdentityList");
-export const callbackAnswer = z.union([signedIn, identity]);
+export const callbackAnswer = z.union([signedInAnswer, identity]);

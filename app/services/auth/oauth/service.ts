@@ -3,6 +3,7 @@ import { Problem } from "../../../platform/errors.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import { loginFailed } from "../events.ts";
 import type { SignedIn } from "../schema.ts";
+import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
 import { sessionOf } from "../sessions/service.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { Flow, FlowCookie, FlowPurpose, Flows, LinkRequest, ReadCookie } from "./flows.ts";
@@ -20,6 +21,7 @@ export interface OauthDeps {
   readonly identities: Identities;
   readonly store: Pick<IdentityStore, "ofUser">;
   readonly sessions: Pick<SessionStore, "findLive" | "memberIds">;
+  readonly assertRecentLogIn: AssertRecentLogIn;
   readonly transact: Transact;
   readonly returnPolicy: ReturnPolicy;
 }
@@ -105,8 +107,10 @@ export function createOauthService(deps: OauthDeps) {
       to: { readonly returnTo?: string | undefined; readonly codeChallenge?: string | undefined },
     ): Promise<Begun> => begin(provider, to, "query.returnTo"),
 
-    beginLink: (actor: Actor, provider: string, returnTo: string | undefined): Promise<Begun> =>
-      begin(provider, { returnTo, link: { userId: actor.userId, sessionId: sessionOf(actor) } }, "/returnTo"),
+    beginLink: async (actor: Actor, provider: string, returnTo: string | undefined): Promise<Begun> => {
+      await deps.assertRecentLogIn(actor);
+      return begin(provider, { returnTo, link: { userId: actor.userId, sessionId: sessionOf(actor) } }, "/returnTo");
+    },
 
     /** Ends the flow. A browser that is to return somewhere returns there with what went wrong too, by its problem code. */
     callback: async ({ provider: name, state, answer, cookie }: Callback, origin: RequestOrigin): Promise<Outcome> => {
@@ -128,8 +132,8 @@ export function createOauthService(deps: OauthDeps) {
       nextCursor: null,
     }),
 
-    unlink: ({ actor, origin }: Call, provider: string): Promise<void> => {
-      sessionOf(actor);
+    unlink: async ({ actor, origin }: Call, provider: string): Promise<void> => {
+      await deps.assertRecentLogIn(actor);
       return transact((unit) => identities.unlink(unit, actor.userId, { provider, origin }));
     },
   };

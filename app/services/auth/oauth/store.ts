@@ -45,12 +45,6 @@ export function createIdentityStore(db: Db) {
       await on.delete(identities).where(and(eq(identities.userId, userId), eq(identities.provider, provider)));
     },
 
-    /** Held until the transaction ends, so that two ways to log in are not taken away at once. */
-    lockUser: async (id: string, on: Queryable): Promise<UserRow | undefined> => {
-      const [row] = await on.select().from(users).where(eq(users.id, id)).for("update");
-      return row;
-    },
-
     hasPasskey: async (userId: string, on: Queryable): Promise<boolean> => {
       const rows = await on.select({ id: passkeys.id }).from(passkeys).where(eq(passkeys.userId, userId)).limit(1);
       return rows.length > 0;
