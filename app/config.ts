@@ -1,13 +1,21 @@
 import { z } from "zod";
 import type { LogLevel } from "./platform/logger.ts";
 import type { RedisTarget } from "./platform/redis.ts";
+import { oauthProviders, returnOrigin } from "./services/auth/oauth/provider-settings.ts";
 import type { AuthSettings } from "./services/auth/settings.ts";
 import { signingAlgorithms } from "./services/auth/tokens/signing-key.ts";
 
 const roles = ["api", "queue", "bus", "sandbox"] as const;
 
 /** A string that never shows: `doctor` and logs print `[redacted]`. */
-const secretKeys = ["DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "KEELSON_KEK", "KEELSON_ADMIN_PASSWORD"] as const;
+const secretKeys = [
+  "DATABASE_URL",
+  "DATABASE_REPLICA_URL",
+  "REDIS_URL",
+  "KEELSON_KEK",
+  "KEELSON_ADMIN_PASSWORD",
+  "KEELSON_OAUTH_PROVIDERS",
+] as const;
 
 const wholeNumber = (min: number, max: number) =>
   z
@@ -81,6 +89,8 @@ const environment = z.object({
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
   KEELSON_CORS_ORIGINS: commaList.pipe(z.array(origin)).default([]),
+  KEELSON_OAUTH_PROVIDERS: oauthProviders.optional(),
+  KEELSON_OAUTH_RETURN_URLS: commaList.pipe(z.array(returnOrigin)).optional(),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
@@ -101,6 +111,11 @@ const rules: readonly { readonly key: string; readonly says: string; readonly br
     key: "KEELSON_ADMIN_PASSWORD",
     says: "KEELSON_ADMIN_EMAIL and KEELSON_ADMIN_PASSWORD go together",
     brokenBy: (has) => has("KEELSON_ADMIN_EMAIL") !== has("KEELSON_ADMIN_PASSWORD"),
+  },
+  {
+    key: "KEELSON_PUBLIC_URL",
+    says: "KEELSON_OAUTH_PROVIDERS needs it: providers send browsers back there",
+    brokenBy: (has) => has("KEELSON_OAUTH_PROVIDERS") && !has("KEELSON_PUBLIC_URL"),
   },
 ];
 
@@ -174,6 +189,11 @@ export function authSettings(config: Config): AuthSettings {
     sessionMaxSeconds: config.KEELSON_SESSION_MAX_SECONDS,
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
+    oauth: {
+      publicUrl: config.KEELSON_PUBLIC_URL ?? "http://localhost",
+      providers: config.KEELSON_OAUTH_PROVIDERS ?? [],
+      returnOrigins: config.KEELSON_OAUTH_RETURN_URLS ?? [],
+    },
   };
 }
 

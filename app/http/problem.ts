@@ -13,10 +13,11 @@ const fieldErrorsMax = 50;
 export function answerProblem(error: unknown, context: RequestContext): Response {
   const problem = toProblem(error);
   const { status, title } = problemTypes[problem.code];
-  const { detail, errors, headers, retryAfterSeconds: retryAfter } = problem.init;
+  const { detail, errors, headers, members, retryAfterSeconds: retryAfter } = problem.init;
   const cause = problem.cause;
   if (status >= 500) context.log[status === 500 ? "error" : "warn"]({ err: cause ?? problem, code: problem.code }, "request failed");
   const body = {
+    ...members,
     type: `/problems/${problem.code}`,
     title,
     status,

@@ -77,3 +77,13 @@ export const refreshTokenReused = defineEvent({
   audited: true,
   data: z.object({ userId: z.string() }),
 });
+
+/** The subject is the user. An account at the provider opens theirs from now on. */
+export const identityLinked = defineEvent({
+  type: "identity.linked",
+  audited: true,
+  data: z.object({ provider: z.string(), how: z.enum(["signed_up", "verified_email", "signed_in"]) }),
+});
+
+/** The subject is the user. */
+export const identityUnlinked = defineEvent({ type: "identity.unlinked", audited: true, data: z.object({ provider: z.string() }) });

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppContext, AppEnv } from "../../http/env.ts";
 import { createRoutes, type Guards } from "../../http/route.ts";
 import { accountRoutes } from "./accounts/routes.ts";
+import { oauthRoutes } from "./oauth/routes.ts";
 import type { AuthService } from "./service.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
 import { tokenRoutes } from "./tokens/routes.ts";
@@ -24,5 +25,6 @@ export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAP
   );
   all.route("/", userRoutes({ users: auth.users, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));
+  all.route("/", oauthRoutes({ oauth: auth.oauth, guards }));
   return all;
 }

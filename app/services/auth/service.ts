@@ -10,10 +10,13 @@ import { createAccountService } from "./accounts/service.ts";
 import { sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
+import { openOauth } from "./oauth/open.ts";
+import { createOneTimeTokens } from "./one-time-tokens.ts";
 import { createCheckPassword } from "./passwords/check.ts";
 import { createPasswords } from "./passwords/hashing.ts";
 import { createActivity } from "./sessions/activity.ts";
 import { createAuthority } from "./sessions/authority.ts";
+import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
 import { createRefresh } from "./sessions/refresh.ts";
 import { createSessionService } from "./sessions/service.ts";
 import { createSessionTokens } from "./sessions/session-tokens.ts";
@@ -102,12 +105,27 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   });
   const checkPassword = createCheckPassword({ store, passwords, transact });
   const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
+  const oneTimeTokens = createOneTimeTokens({ store, now });
+  const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
+  const oauth = openOauth({
+    db,
+    users: store,
+    sessions: sessionStore,
+    assertRecentLogIn,
+    oneTimeTokens,
+    transact,
+    logIn,
+    sendMail,
+    settings,
+    now,
+  });
 
-  const users = createUserService({ store, sessionStore, sessions, transact, createTask, now });
+  const users = createUserService({ store, assertRecentLogIn, sessions, transact, createTask, now });
 
   return {
     accounts,
     users,
+    oauth,
     sessions,
     refresh,
     signingKeys,

@@ -1,3 +1,4 @@
+import type { ProviderSettings } from "./oauth/provider-settings.ts";
 import type { SigningAlgorithm } from "./tokens/signing-key.ts";
 
 /** What an operator may set; `app/config.ts` has the names and defaults. */
@@ -14,4 +15,10 @@ export interface AuthSettings {
   readonly sessionMaxSeconds: number;
   readonly sessionsMax: number;
   readonly bindNetwork: boolean;
+  readonly oauth: {
+    /** Where browsers reach this service. */
+    readonly publicUrl: string;
+    readonly providers: readonly ProviderSettings[];
+    readonly returnOrigins: readonly string[];
+  };
 }

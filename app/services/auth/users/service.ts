@@ -6,8 +6,8 @@ import type { Transact } from "../../../platform/outbox.ts";
 import type { TaskLifecycle } from "../../tasks/lifecycle.ts";
 import { userDeleted, userUpdated } from "../events.ts";
 import { eraseUserJob } from "../jobs.ts";
-import { type SessionService, sessionOf } from "../sessions/service.ts";
-import type { SessionStore } from "../sessions/store.ts";
+import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
+import type { SessionService } from "../sessions/service.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import { toUserView } from "../views.ts";
 import type { updateUserRequest, userQuery } from "./schema.ts";
@@ -16,7 +16,7 @@ export type UserService = ReturnType<typeof createUserService>;
 
 export interface UserDeps {
   readonly store: AuthStore;
-  readonly sessionStore: Pick<SessionStore, "members">;
+  readonly assertRecentLogIn: AssertRecentLogIn;
   readonly sessions: Pick<SessionService, "leaveAll" | "roleChanged">;
   readonly transact: Transact;
   readonly createTask: TaskLifecycle["create"];
@@ -30,20 +30,12 @@ interface Call {
   readonly origin: RequestOrigin;
 }
 
-/** What cannot be undone needs a log-in that is not older (OWASP ASVS 5.0, 7.5.1). */
-const recentMs = 900_000;
-
 /** Accounts as administrators see them, and their end. */
-export function createUserService({ store, sessionStore, sessions, transact, createTask, now }: UserDeps) {
+export function createUserService({ store, assertRecentLogIn, sessions, transact, createTask, now }: UserDeps) {
   const existing = async (id: string): Promise<UserRow> => {
     const row = await store.findUser(id);
     if (!row) throw new Problem("not_found", { detail: `There is no user ${id}.` });
     return row;
-  };
-
-  const assertRecent = async (actor: Actor) => {
-    const member = (await sessionStore.members(sessionOf(actor))).find(({ user }) => user.id === actor.userId);
-    if (!member || now().getTime() - member.authenticatedAt.getTime() > recentMs) throw new Problem("reauthentication_required");
   };
 
   const disabledAtAfter = (before: UserRow, { disabled }: Change): Date | null => {
@@ -85,7 +77,7 @@ export function createUserService({ store, sessionStore, sessions, transact, cre
     /** The account is closed at once; a job erases what belongs to it. */
     deleteMe: async (call: Call): Promise<{ readonly taskId: string }> => {
       const id = call.actor.userId;
-      await assertRecent(call.actor);
+      await assertRecentLogIn(call.actor);
       return transact(async (unit) => {
         assertOthers(await store.lockActiveAdmins(unit.tx), id);
         await store.updateUser(id, { disabledAt: now() }, unit.tx);
