@@ -66,6 +66,10 @@ const environment = z.object({
   KEELSON_SESSIONS_MAX: wholeNumber(1, 1_000).default(10),
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
+  KEELSON_PASSWORD_SCORE_MIN: wholeNumber(0, 4).default(2),
+  KEELSON_PASSWORD_HISTORY: wholeNumber(0, 24).default(0),
+  KEELSON_BREACHED_PASSWORDS_URL: connectionUrl("http:", "https:").optional(),
+  KEELSON_EMAIL_VERIFICATION: z.enum(["off", "optional", "required"]).default("optional"),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
@@ -158,7 +162,18 @@ export function authSettings(config: Config): AuthSettings {
     sessionIdleSeconds: config.KEELSON_SESSION_IDLE_SECONDS,
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
+    publicUrl: publicUrl(config),
+    passwordScoreMin: config.KEELSON_PASSWORD_SCORE_MIN,
+    passwordHistory: config.KEELSON_PASSWORD_HISTORY,
+    breachedPasswordsUrl: config.KEELSON_BREACHED_PASSWORDS_URL,
+    emailVerification: config.KEELSON_EMAIL_VERIFICATION,
   };
+}
+
+/** Without a setting the links of mails open on this machine, which is where an installation without one is tried out. */
+function publicUrl({ KEELSON_PUBLIC_URL, HOST, PORT }: Environment): string {
+  const host = ["0.0.0.0", "::"].includes(HOST) ? "localhost" : HOST;
+  return (KEELSON_PUBLIC_URL ?? `http://${host.includes(":") ? `[${host}]` : host}:${PORT}`).replace(/\/+$/, "");
 }
 
 /** Only this machine can reach it: then what is meant for development is on unless it is set. */

@@ -23,6 +23,16 @@ export const problemTypes = {
     title: "The set-up link is not valid",
     help: "It may have been used already. `keelson admin-link` prints a new one while there is no administrator.",
   },
+  weak_password: {
+    status: 400,
+    title: "The password is not good enough",
+    help: "`errors` says why: it is easy to guess, known from a leak, or was used before. Several uncommon words are easy to remember and hard to guess.",
+  },
+  invalid_link: {
+    status: 400,
+    title: "The link is not valid",
+    help: "Each link from a mail works once and for a short time, and only the newest one of its kind. Ask for a new one.",
+  },
   unauthenticated: {
     status: 401,
     title: "Authentication is required",
@@ -50,6 +60,16 @@ export const problemTypes = {
   },
   forbidden: { status: 403, title: "You may not do this", help: "The account lacks the role or scope that this needs." },
   account_disabled: { status: 403, title: "The account is disabled", help: "Ask an administrator." },
+  email_not_verified: {
+    status: 403,
+    title: "The e-mail address is not verified",
+    help: "Follow the link in the mail. A log-in with the right password sends a new one, at most once a minute.",
+  },
+  reauthentication_required: {
+    status: 403,
+    title: "This needs a recent log-in",
+    help: "Log in again and repeat the request within 10 minutes.",
+  },
   signup_closed: { status: 403, title: "Sign-up is closed", help: "Ask an administrator for an account, or set KEELSON_SIGNUP=open." },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },
   method_not_allowed: { status: 405, title: "The path does not take this method", help: "The `Allow` header lists the methods it takes." },

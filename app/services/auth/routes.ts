@@ -2,6 +2,8 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "../../http/env.ts";
 import { createRoutes, type Guards } from "../../http/route.ts";
 import { accountRoutes } from "./accounts/routes.ts";
+import { emailRoutes } from "./email/routes.ts";
+import { passwordRoutes } from "./passwords/routes.ts";
 import type { AuthService } from "./service.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
 import { tokenRoutes } from "./tokens/routes.ts";
@@ -12,5 +14,7 @@ export function authRoutes({ auth, guards }: { readonly auth: AuthService; reado
   all.route("/", accountRoutes({ accounts: auth.accounts, guards }));
   all.route("/", sessionRoutes({ sessions: auth.sessions, refresh: auth.refresh, addToSession: auth.accounts.addToSession, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));
+  all.route("/", passwordRoutes({ passwords: auth.passwords, guards }));
+  all.route("/", emailRoutes({ email: auth.email, guards }));
   return all;
 }

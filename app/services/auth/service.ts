@@ -6,11 +6,15 @@ import type { Logger } from "../../platform/logger.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
 import { createAccountService } from "./accounts/service.ts";
+import { createAnswerFirst } from "./email/answer-first.ts";
+import { createMailedLinks } from "./email/links.ts";
+import { createEmailService } from "./email/service.ts";
 import { sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
-import { createCheckPassword } from "./passwords/check.ts";
-import { createPasswords } from "./passwords/hashing.ts";
+import { createOneTimeTokens } from "./one-time-tokens.ts";
+import { openPasswords } from "./passwords/open.ts";
+import { createPasswordService } from "./passwords/service.ts";
 import { createActivity } from "./sessions/activity.ts";
 import { createRefresh } from "./sessions/refresh.ts";
 import { createSessionService } from "./sessions/service.ts";
@@ -68,7 +72,16 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, sett
   const sessions = createSessionService({ store: sessionStore, transact, tokens, now });
   const refresh = createRefresh({ store: sessionStore, transact, tokens, sessions, refreshSeconds, graceSeconds, idleSeconds, now });
 
-  const passwords = createPasswords();
+  const { passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
+    db,
+    store,
+    sightings: (userId, limit) => sessionStore.pastOf(userId, limit, db),
+    transact,
+    settings,
+    now,
+    log,
+  });
+  const requireVerifiedEmail = settings.emailVerification === "required";
   const logIn = createLogIn({
     store: sessionStore,
     sessions,
@@ -77,13 +90,48 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, sett
     sendMail,
     sessionsMax: settings.sessionsMax,
     bindNetwork: settings.bindNetwork,
+    requireVerifiedEmail,
     now,
   });
-  const checkPassword = createCheckPassword({ store, passwords, transact });
-  const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
+
+  const answerFirst = createAnswerFirst(log);
+  const oneTimeTokens = createOneTimeTokens({ store, now });
+  const { publicUrl } = settings;
+  const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, transact, sendMail, publicUrl, now });
+  const email = createEmailService({ users: store, links, answerFirst, logIn, transact, verification: settings.emailVerification });
+  const passwordService = createPasswordService({
+    users: store,
+    store: passwordStore,
+    transact,
+    passwords,
+    policy,
+    checkPassword,
+    lockout,
+    sessions,
+    links,
+    answerFirst,
+    sendMail,
+    historyMax: settings.passwordHistory,
+    now,
+  });
+  const accounts = createAccountService({
+    store,
+    transact,
+    logIn,
+    passwords,
+    policy,
+    checkPassword,
+    holdChecked,
+    email,
+    requireVerifiedEmail,
+    signup: settings.signup,
+    now,
+  });
 
   return {
     accounts,
+    passwords: passwordService,
+    email,
     sessions,
     refresh,
     signingKeys,
@@ -97,11 +145,14 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, sett
       { name: "forget old revocations", run: () => tokenStore.deleteRevocations(settings.accessTokenSeconds + 3_600) },
       { name: "forget old refresh tokens", run: () => sessionStore.deleteOldRefreshTokens(now()) },
       { name: "forget expired one-time tokens", run: () => store.deleteExpiredOneTimeTokens(now()) },
+      { name: "forget old log-in failures", run: lockout.purge },
+      { name: "look for imported passwords", run: imported.look },
     ] satisfies readonly Chore[],
     /** Calls back for each session whose tokens, all or those of older versions, are refused from now on. */
     onRevoked: revocations.onRevoked,
     stop: async () => {
       for (const end of unwatch) end();
+      await answerFirst.settled();
       await activity.flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions were last used"));
       await revocations.stop();
     },

@@ -78,7 +78,14 @@ export function sessionRoutes(deps: {
         request: { body: jsonBody(addUserRequest) },
         responses: {
           200: jsonAnswer("The session with the new tokens", signedIn),
-          ...problemAnswers(...writeProblems, "unauthenticated", "invalid_credentials", "mfa_required", "account_disabled"),
+          ...problemAnswers(
+            ...writeProblems,
+            "unauthenticated",
+            "invalid_credentials",
+            "mfa_required",
+            "account_disabled",
+            "email_not_verified",
+          ),
         },
       }),
       async (c) => c.json(await deps.addToSession(actorOf(c), c.req.valid("json"), c.env.origin), 200),
