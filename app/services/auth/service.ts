@@ -75,7 +75,7 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, sett
   const { passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
     db,
     store,
-    sightings: (userId, limit) => sessionStore.pastOf(userId, limit, db),
+    sightings: async (userId, limit) => sessionStore.pastOf(userId, limit, db),
     transact,
     settings,
     now,

@@ -5,7 +5,7 @@ import { Problem } from "../../../platform/errors.ts";
 import { networkOf } from "../../../platform/network.ts";
 import type { Unit } from "../../../platform/outbox.ts";
 import { loginBlocked } from "../events.ts";
-import type { SessionStore } from "../sessions/store.ts";
+import type { Sighting } from "../sessions/familiarity.ts";
 import type { UserRow } from "../store.ts";
 import type { LockoutRule, PasswordStore } from "./store.ts";
 
@@ -43,7 +43,8 @@ export type Lockout = ReturnType<typeof createLockout>;
 
 export interface LockoutDeps {
   readonly store: Pick<PasswordStore, "blockedUntil" | "countFailure" | "forgetFailures" | "forgetFailuresUnder" | "deleteOldFailures">;
-  readonly sightings: (userId: string, limit: number) => ReturnType<SessionStore["pastOf"]>;
+  /** Where the user was seen before. */
+  readonly sightings: (userId: string, limit: number) => Promise<readonly Pick<Sighting, "ip" | "createdAt">[]>;
   readonly now: Now;
 }
 
