@@ -7,7 +7,7 @@ import type { Unit } from "../../../platform/outbox.ts";
 import { loginBlocked } from "../events.ts";
 import type { Sighting } from "../sessions/familiarity.ts";
 import type { UserRow } from "../store.ts";
-import type { LockoutRule, PasswordStore } from "./store.ts";
+import type { FailureCounter, LockoutRule, PasswordStore } from "./store.ts";
 
 const quarterOfAnHour = 900;
 const hour = 3_600;
@@ -42,7 +42,7 @@ export interface Try {
 export type Lockout = ReturnType<typeof createLockout>;
 
 export interface LockoutDeps {
-  readonly store: Pick<PasswordStore, "blockedUntil" | "countFailure" | "forgetFailures" | "forgetFailuresUnder" | "deleteOldFailures">;
+  readonly store: Pick<PasswordStore, "counters" | "countFailure" | "forgetFailures" | "forgetFailuresUnder" | "deleteOldFailures">;
   /** Where the user was seen before. */
   readonly sightings: (userId: string, limit: number) => Promise<readonly Pick<Sighting, "ip" | "createdAt">[]>;
   readonly now: Now;
@@ -60,13 +60,13 @@ export function createLockout({ store, sightings, now }: LockoutDeps) {
     return past.some(({ ip, createdAt }) => ip !== null && networkOf(ip) === network && createdAt.getTime() >= since);
   };
 
-  const assertOpen = async ({ keys, applies }: Try): Promise<void> => {
+  /** Returns the counters that apply. */
+  const assertOpen = async ({ keys, applies }: Try): Promise<readonly FailureCounter[]> => {
+    const counters = await store.counters(applies.map((scope) => keys[scope]));
     const at = now();
-    const until = await store.blockedUntil(
-      applies.map((scope) => keys[scope]),
-      at,
-    );
+    const until = lastBlock(counters, at);
     if (until) throw blocked(until, at);
+    return counters;
   };
 
   return {
@@ -77,7 +77,9 @@ export function createLockout({ store, sightings, now }: LockoutDeps) {
     },
 
     /** Throws `Problem` (`rate_limited`) while the try must wait. */
-    assertOpen,
+    assertOpen: async (attempt: Try): Promise<void> => {
+      await assertOpen(attempt);
+    },
 
     /**
      * Counts a failure; part of the caller's unit of work, which must not be the one that the refusal rolls back. The problem to answer
@@ -91,15 +93,16 @@ export function createLockout({ store, sightings, now }: LockoutDeps) {
         const counted = await store.countFailure(attempt.keys[scope], { rule, at }, unit.tx);
         if (counted?.blockedUntil) announce(unit, attempt, { scope, failures: counted.failures });
         if (!counted && attempt.applies.includes(scope))
-          refusedUntil = (await store.blockedUntil([attempt.keys[scope]], at, unit.tx)) ?? at;
+          refusedUntil = lastBlock(await store.counters([attempt.keys[scope]], unit.tx), at) ?? at;
       }
       return refusedUntil && blocked(refusedUntil, at);
     },
 
     /** Throws `Problem` (`rate_limited`) when a block has begun since the try began, even though the password was right. */
     succeed: async (attempt: Try): Promise<void> => {
-      await assertOpen(attempt);
-      await store.forgetFailures(attempt.keys.account_network);
+      const { account_network: key } = attempt.keys;
+      const counters = await assertOpen(attempt);
+      if (counters.some((counter) => counter.key === key)) await store.forgetFailures(key);
     },
 
     /** Whoever proves to own the mailbox begins anew. */
@@ -117,6 +120,13 @@ function announce(unit: Unit, { user, origin }: Try, data: { readonly scope: Sco
   // A network's block is not about the account of the last try.
   const about = user && data.scope !== "network" ? { subject: user.id, audience: user.id } : {};
   unit.publish(loginBlocked, { ...about, origin, data });
+}
+
+/** When the last block ends; undefined when none is on. */
+function lastBlock(counters: readonly FailureCounter[], at: Date): Date | undefined {
+  const ends = counters.map(({ blockedUntil }) => blockedUntil?.getTime() ?? 0);
+  const last = Math.max(0, ...ends);
+  return last > at.getTime() ? new Date(last) : undefined;
 }
 
 function blocked(until: Date, at: Date): Problem {

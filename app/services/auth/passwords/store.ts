@@ -13,18 +13,19 @@ export interface LockoutRule {
   readonly forgetSeconds: number;
 }
 
+export interface FailureCounter {
+  readonly key: string;
+  readonly blockedUntil: Date | null;
+}
+
 export function createPasswordStore(db: Db) {
   return {
-    /** When the last of the blocks on these keys ends; undefined when there is none. */
-    blockedUntil: async (keys: readonly string[], at: Date, on: Queryable = db): Promise<Date | undefined> => {
-      const [row] = await on
-        .select({ blockedUntil: loginFailures.blockedUntil })
+    /** Those of the keys that failures are counted under, with the blocks they have or had. */
+    counters: (keys: readonly string[], on: Queryable = db): Promise<FailureCounter[]> =>
+      on
+        .select({ key: loginFailures.key, blockedUntil: loginFailures.blockedUntil })
         .from(loginFailures)
-        .where(and(inArray(loginFailures.key, [...keys]), gt(loginFailures.blockedUntil, at)))
-        .orderBy(desc(loginFailures.blockedUntil))
-        .limit(1);
-      return row?.blockedUntil ?? undefined;
-    },
+        .where(inArray(loginFailures.key, [...keys])),
 
     /**
      * One statement, so that failures at once are all counted. The wait is 1 s after the first failure beyond the free ones and doubles
