@@ -91,6 +91,10 @@ const environment = z.object({
   KEELSON_CORS_ORIGINS: commaList.pipe(z.array(origin)).default([]),
   KEELSON_OAUTH_PROVIDERS: oauthProviders.optional(),
   KEELSON_OAUTH_RETURN_URLS: commaList.pipe(z.array(returnOrigin)).optional(),
+  KEELSON_PASSWORD_SCORE_MIN: wholeNumber(0, 4).default(2),
+  KEELSON_PASSWORD_HISTORY: wholeNumber(0, 24).default(0),
+  KEELSON_BREACHED_PASSWORDS_URL: connectionUrl("http:", "https:").optional(),
+  KEELSON_EMAIL_VERIFICATION: z.enum(["off", "optional", "required"]).default("optional"),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
@@ -194,12 +198,23 @@ export function authSettings(config: Config): AuthSettings {
       providers: config.KEELSON_OAUTH_PROVIDERS ?? [],
       returnOrigins: config.KEELSON_OAUTH_RETURN_URLS ?? [],
     },
+    publicUrl: publicUrl(config),
+    passwordScoreMin: config.KEELSON_PASSWORD_SCORE_MIN,
+    passwordHistory: config.KEELSON_PASSWORD_HISTORY,
+    breachedPasswordsUrl: config.KEELSON_BREACHED_PASSWORDS_URL,
+    emailVerification: config.KEELSON_EMAIL_VERIFICATION,
   };
 }
 
 /** Pages of these origins may write with our cookies. */
 export function trustedOrigins({ KEELSON_PUBLIC_URL, KEELSON_CORS_ORIGINS }: Environment): readonly string[] {
   return KEELSON_PUBLIC_URL ? [new URL(KEELSON_PUBLIC_URL).origin, ...KEELSON_CORS_ORIGINS] : KEELSON_CORS_ORIGINS;
+}
+
+/** Without a setting the links of mails open on this machine, which is where an installation without one is tried out. */
+function publicUrl({ KEELSON_PUBLIC_URL, HOST, PORT }: Environment): string {
+  const host = ["0.0.0.0", "::"].includes(HOST) ? "localhost" : HOST;
+  return (KEELSON_PUBLIC_URL ?? `http://${host.includes(":") ? `[${host}]` : host}:${PORT}`).replace(/\/+$/, "");
 }
 
 /** Only this machine can reach it: then what is meant for development is on unless it is set. */

@@ -38,6 +38,16 @@ export const problemTypes = {
     title: "The code is not valid",
     help: "It works once and not for long. Begin the log-in again.",
   },
+  weak_password: {
+    status: 400,
+    title: "The password is not good enough",
+    help: "`errors` says why: it is easy to guess, known from a leak, or was used before. Several uncommon words are easy to remember and hard to guess.",
+  },
+  invalid_link: {
+    status: 400,
+    title: "The link is not valid",
+    help: "Each link from a mail works once and for a short time, and only the newest one of its kind. Ask for a new one.",
+  },
   unauthenticated: {
     status: 401,
     title: "Authentication is required",
@@ -75,10 +85,15 @@ export const problemTypes = {
     title: "Another site sent this request",
     help: "Cookies count only for pages of this origin. Add the page's origin to KEELSON_CORS_ORIGINS, or send the token in the Authorization header.",
   },
-  email_not_verified: {
+  email_not_vouched: {
     status: 403,
     title: "The provider does not vouch for the e-mail address",
     help: "Verify the address at the provider, or log in another way and link the provider there. Microsoft says it only when the app registration has the optional claims `email` and `xms_edov`.",
+  },
+  email_not_verified: {
+    status: 403,
+    title: "The e-mail address is not verified",
+    help: "Follow the link in the mail. A log-in with the right password sends a new one, at most once a minute.",
   },
   signup_closed: { status: 403, title: "Sign-up is closed", help: "Ask an administrator for an account, or set KEELSON_SIGNUP=open." },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },

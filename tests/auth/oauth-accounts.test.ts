@@ -66,7 +66,7 @@ describe("an e-mail address that has an account here", () => {
     await verify(user);
     const known = await running.logIn(newPerson(), { ...claims, email: user.email });
     const unknown = await running.logIn(newPerson(), { ...claims, email: `${newPerson()}@acme.example` });
-    for (const answer of [known, unknown]) expectProblem(answer, "email_not_verified");
+    for (const answer of [known, unknown]) expectProblem(answer, "email_not_vouched");
     expect({ ...unknown.body, instance: "" }).toEqual({ ...known.body, instance: "" });
     expect(await identitiesOf(user)).toEqual([]);
   });
@@ -79,8 +79,8 @@ describe("an e-mail address that has an account here", () => {
     ["a list", ["ada@example.com"]],
     ["too long", `${"a".repeat(250)}@example.com`],
     ["of letters that look alike", "аda@example.com"],
-  ])("an address that is no address (%s): email_not_verified", async (_, email) => {
-    expectProblem(await running.logIn(newPerson(), { email, email_verified: true }), "email_not_verified");
+  ])("an address that is no address (%s): email_not_vouched", async (_, email) => {
+    expectProblem(await running.logIn(newPerson(), { email, email_verified: true }), "email_not_vouched");
   });
 });
 
@@ -195,7 +195,7 @@ describe("unlinking", () => {
     expect((await unlink(user)).status).toBe(204);
     expect(await identitiesOf(user)).toEqual([]);
     expectProblem(await unlink(user), "not_found");
-    expectProblem(await running.logIn(person, {}), "email_not_verified");
+    expectProblem(await running.logIn(person, {}), "email_not_vouched");
     await until("the mail is there", async () => (await mailsTo(user.email)).includes("acme was unlinked"));
   });
 

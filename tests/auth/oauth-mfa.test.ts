@@ -58,6 +58,7 @@ beforeAll(async () => {
     sendMail,
     sessionsMax: 10,
     bindNetwork: false,
+    requireVerifiedEmail: false,
     now,
   });
   const { issuer, clientId, clientSecret } = provider;

@@ -139,7 +139,7 @@ describe("Microsoft, where a tenant may write any address into the claim `email`
     idp.people.set(person, { ...claims, email: `${person.toLowerCase()}@contoso.example` });
     const answer = await logIn("ms", person);
     expect(answer.status).toBe(status);
-    if (status === 403) expectProblem(answer, "email_not_verified");
+    if (status === 403) expectProblem(answer, "email_not_vouched");
   });
 });
 
@@ -183,16 +183,16 @@ describe("GitHub", () => {
     ],
     ["not there", () => []],
   ])("an address that is %s does not count", async (_, emails) => {
-    expectProblem(await logInAs(account({ emails: emails(`other-${accounts}@github.example`) })), "email_not_verified");
+    expectProblem(await logInAs(account({ emails: emails(`other-${accounts}@github.example`) })), "email_not_vouched");
   });
 
   test("the address of the public profile does not count", async () => {
-    expectProblem(await logInAs(account({ emails: [], email: "public@github.example" })), "email_not_verified");
+    expectProblem(await logInAs(account({ emails: [], email: "public@github.example" })), "email_not_vouched");
   });
 
-  test.each<readonly [string, Partial<GithubAccount>, "oauth_failed" | "provider_unavailable" | "email_not_verified"]>([
+  test.each<readonly [string, Partial<GithubAccount>, "oauth_failed" | "provider_unavailable" | "email_not_vouched"]>([
     ["the code was used or is another's (GitHub says it with status 200)", { refuses: "code" }, "oauth_failed"],
-    ["the token lacks the scope for addresses", { refuses: "emails" }, "email_not_verified"],
+    ["the token lacks the scope for addresses", { refuses: "emails" }, "email_not_vouched"],
     ["the API is down", { refuses: "user" }, "provider_unavailable"],
     ["the answer is about nobody", { id: 0 }, "provider_unavailable"],
   ])("%s", async (_, change, code) => {

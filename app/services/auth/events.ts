@@ -87,3 +87,24 @@ export const identityLinked = defineEvent({
 
 /** The subject is the user. */
 export const identityUnlinked = defineEvent({ type: "identity.unlinked", audited: true, data: z.object({ provider: z.string() }) });
+/** The subject is the account, or nobody for a whole network. Tries to log in have to wait from now on. */
+export const loginBlocked = defineEvent({
+  type: "security.login_blocked",
+  audited: true,
+  data: z.object({ scope: z.enum(["account_network", "network", "account"]), failures: z.number().int() }),
+});
+
+/** The subject is the user. */
+export const passwordChanged = defineEvent({
+  type: "user.password_changed",
+  audited: true,
+  data: z.object({ how: z.enum(["change", "set", "reset"]) }),
+});
+
+const linkPurpose = z.enum(["verify_email", "reset_password", "magic_link"]);
+
+/** The subject is the user. Whoever reads the mail can follow the link. */
+export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true, data: z.object({ purpose: linkPurpose }) });
+
+/** The subject is the user. */
+export const emailVerified = defineEvent({ type: "user.email_verified", audited: true, data: z.object({ by: linkPurpose }) });

@@ -7,13 +7,16 @@ import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
 import type { TaskLifecycle } from "../tasks/lifecycle.ts";
 import { createAccountService } from "./accounts/service.ts";
+import { createAnswerFirst } from "./email/answer-first.ts";
+import { createMailedLinks } from "./email/links.ts";
+import { createEmailService } from "./email/service.ts";
 import { sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
 import { openOauth } from "./oauth/open.ts";
 import { createOneTimeTokens } from "./one-time-tokens.ts";
-import { createCheckPassword } from "./passwords/check.ts";
-import { createPasswords } from "./passwords/hashing.ts";
+import { openPasswords } from "./passwords/open.ts";
+import { createPasswordService } from "./passwords/service.ts";
 import { createActivity } from "./sessions/activity.ts";
 import { createAuthority } from "./sessions/authority.ts";
 import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
@@ -91,7 +94,16 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     now,
   });
 
-  const passwords = createPasswords();
+  const { passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
+    db,
+    store,
+    sightings: async (userId, limit) => sessionStore.pastOf(userId, limit, db),
+    transact,
+    settings,
+    now,
+    log,
+  });
+  const requireVerifiedEmail = settings.emailVerification === "required";
   const logIn = createLogIn({
     store: sessionStore,
     authority,
@@ -101,12 +113,45 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     sendMail,
     sessionsMax: settings.sessionsMax,
     bindNetwork: settings.bindNetwork,
+    requireVerifiedEmail,
     now,
   });
-  const checkPassword = createCheckPassword({ store, passwords, transact });
-  const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
+
+  const answerFirst = createAnswerFirst(log);
   const oneTimeTokens = createOneTimeTokens({ store, now });
+  const { publicUrl } = settings;
+  const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, transact, sendMail, publicUrl, now });
+  const email = createEmailService({ users: store, links, answerFirst, logIn, transact, verification: settings.emailVerification });
   const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
+  const passwordService = createPasswordService({
+    users: store,
+    store: passwordStore,
+    transact,
+    passwords,
+    policy,
+    checkPassword,
+    lockout,
+    sessions,
+    links,
+    answerFirst,
+    assertRecentLogIn,
+    sendMail,
+    historyMax: settings.passwordHistory,
+    now,
+  });
+  const accounts = createAccountService({
+    store,
+    transact,
+    logIn,
+    passwords,
+    policy,
+    checkPassword,
+    holdChecked,
+    email,
+    requireVerifiedEmail,
+    signup: settings.signup,
+    now,
+  });
   const oauth = openOauth({
     db,
     users: store,
@@ -126,6 +171,8 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     accounts,
     users,
     oauth,
+    passwords: passwordService,
+    email,
     sessions,
     refresh,
     signingKeys,
@@ -139,11 +186,14 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
       { name: "forget old revocations", run: () => tokenStore.deleteRevocations(settings.accessTokenSeconds + 3_600) },
       { name: "forget old refresh tokens", run: () => sessionStore.deleteOldRefreshTokens(now()) },
       { name: "forget expired one-time tokens", run: () => store.deleteExpiredOneTimeTokens(now()) },
+      { name: "forget old log-in failures", run: lockout.purge },
+      { name: "look for imported passwords", run: imported.look },
     ] satisfies readonly Chore[],
     /** Calls back for each session whose tokens, all or those of older versions, are refused from now on. */
     onRevoked: revocations.onRevoked,
     stop: async () => {
       for (const end of unwatch) end();
+      await answerFirst.settled();
       await activity.flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions were last used"));
       await revocations.stop();
     },

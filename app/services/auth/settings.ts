@@ -21,4 +21,13 @@ export interface AuthSettings {
     readonly providers: readonly ProviderSettings[];
     readonly returnOrigins: readonly string[];
   };
+  /** How clients reach this installation, without a slash at the end. */
+  readonly publicUrl: string;
+  /** Zxcvbn score that a new password needs, 0 to 4. */
+  readonly passwordScoreMin: number;
+  /** So many passwords, the current one included, may not come again; 0: any may. */
+  readonly passwordHistory: number;
+  /** A service that speaks the range protocol of Have I Been Pwned. */
+  readonly breachedPasswordsUrl: string | undefined;
+  readonly emailVerification: "off" | "optional" | "required";
 }

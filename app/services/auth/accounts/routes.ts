@@ -3,7 +3,7 @@ import { actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
 import { signedInBody } from "../answer-signed-in.ts";
 import { signedInAnswer } from "../schema.ts";
-import { loginRequest, setupRequest, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
+import { loginRequest, setupRequest, signedUp, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
 import type { AccountService } from "./service.ts";
 import { setupPage } from "./setup-page.ts";
 
@@ -28,13 +28,18 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         method: "post",
         path: "/v1/auth/signup",
         summary: "Create an account and log in",
+        description:
+          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed.",
         request: { body: jsonBody(signupRequest) },
         responses: {
-          201: jsonAnswer("The account, its session and tokens", signedInAnswer),
-          ...problemAnswers(...writeProblems, "signup_closed", "email_taken"),
+          201: jsonAnswer("The account, its session and tokens", signedUp),
+          ...problemAnswers(...writeProblems, "weak_password", "signup_closed", "email_taken"),
         },
       }),
-      async (c) => c.json(signedInBody(c, await accounts.signup(c.req.valid("json"), c.env.origin)), 201),
+      async (c) => {
+        const signedUp = await accounts.signup(c.req.valid("json"), c.env.origin);
+        return c.json("session" in signedUp ? signedInBody(c, signedUp) : signedUp, 201);
+      },
     )
     .openapi(
       createRoute({
@@ -64,7 +69,7 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         request: { body: jsonBody(setupRequest) },
         responses: {
           201: jsonAnswer("The administrator, its session and tokens", signedInAnswer),
-          ...problemAnswers(...writeProblems, "invalid_setup_token", "email_taken"),
+          ...problemAnswers(...writeProblems, "weak_password", "invalid_setup_token", "email_taken"),
         },
       }),
       async (c) => c.json(signedInBody(c, await accounts.setup(c.req.valid("json"), c.env.origin)), 201),
@@ -78,7 +83,7 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         request: { body: jsonBody(loginRequest) },
         responses: {
           200: jsonAnswer("The session and tokens", signedInAnswer),
-          ...problemAnswers(...writeProblems, "invalid_credentials", "mfa_required", "account_disabled"),
+          ...problemAnswers(...writeProblems, "invalid_credentials", "mfa_required", "account_disabled", "email_not_verified"),
         },
       }),
       async (c) => c.json(signedInBody(c, await accounts.login(c.req.valid("json"), c.env.origin)), 200),

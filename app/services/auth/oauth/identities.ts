@@ -54,7 +54,7 @@ export function createIdentities({ store, users, sendMail, signup, now }: Identi
     /**
      * The account to log in to. An unknown identity is linked to an account only when both sides have verified the address: else somebody
      * could sign up with another's address first and wait for them (pre-hijacking, Sudhodanan and Paverd 2022), or write another's address into
-     * their profile at the provider. Throws `Problem`: `email_not_verified`, `email_taken`, `signup_closed`.
+     * their profile at the provider. Throws `Problem`: `email_not_vouched`, `email_taken`, `signup_closed`.
      */
     resolve: async (unit: Unit, claim: Claim): Promise<UserRow> => {
       const { provider, profile } = claim;
@@ -62,7 +62,7 @@ export function createIdentities({ store, users, sendMail, signup, now }: Identi
       const known = await store.find({ provider, subject: profile.subject }, unit.tx);
       if (known) return known.user;
       if (profile.email === undefined || !profile.emailVerified)
-        throw new Problem("email_not_verified", { detail: `${provider} does not vouch for an e-mail address of this account.` });
+        throw new Problem("email_not_vouched", { detail: `${provider} does not vouch for an e-mail address of this account.` });
       const user = await users.findUserByEmail(profile.email, unit.tx);
       if (!user) return create(unit, profile.email, claim);
       if (!user.emailVerifiedAt)

@@ -31,7 +31,7 @@ export function oauthRoutes({ oauth, guards }: { readonly oauth: OauthService; r
   const credentials = { tags, middleware: guards.credentials };
   const protectedRoute = { tags, security: bearerSecurity, middleware: guards.signedIn };
   const writeProblems = ["validation_failed", "malformed_json", "unsupported_media_type", "rate_limited"] as const;
-  const accountProblems = ["email_not_verified", "email_taken", "signup_closed", "account_disabled", "mfa_required"] as const;
+  const accountProblems = ["email_not_vouched", "email_taken", "signup_closed", "account_disabled", "mfa_required"] as const;
 
   return createRoutes()
     .openapi(

@@ -92,7 +92,14 @@ export function sessionRoutes(deps: {
         request: { body: jsonBody(addUserRequest) },
         responses: {
           200: jsonAnswer("The session with the new tokens", signedInAnswer),
-          ...problemAnswers(...writeProblems, "unauthenticated", "invalid_credentials", "mfa_required", "account_disabled"),
+          ...problemAnswers(
+            ...writeProblems,
+            "unauthenticated",
+            "invalid_credentials",
+            "mfa_required",
+            "account_disabled",
+            "email_not_verified",
+          ),
         },
       }),
       async (c) => c.json(signedInBody(c, await deps.addToSession(actorOf(c), c.req.valid("json"), c.env.origin)), 200),
