@@ -1,6 +1,6 @@
 import { and, desc, eq, gt, inArray, isNull, like, lt, notInArray, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../../db/client.ts";
-import { loginFailures, oneTimeTokens, passwordHistory, sessionUsers, users } from "../../../../db/schema/auth.ts";
+import { loginFailures, oneTimeTokens, passwordHistory, users } from "../../../../db/schema/auth.ts";
 import type { UserRow } from "../store.ts";
 
 export type PasswordStore = ReturnType<typeof createPasswordStore>;
@@ -139,7 +139,7 @@ export function createPasswordStore(db: Db) {
         .select()
         .from(users)
         .where(and(eq(users.id, userId), sql`${users.passwordHash} is not distinct from ${hash}`))
-        .for("share");
+        .for("no key update");
       return row;
     },
 
