@@ -1,20 +1,21 @@
 import type { Actor } from "../platform/actor.ts";
 import { Problem } from "../platform/errors.ts";
+import { apiKeyPrefix } from "../platform/ids.ts";
+import type { AppContext } from "./env.ts";
 import type { Check } from "./guard.ts";
 
-/** Turns an access token into the actor it stands for; throws `Problem` (`invalid_token`) for anything else. */
+/** Turns an access token or API key into the actor it stands for; throws `Problem` (`invalid_token`) for anything else. */
 export type VerifyAccessToken = (token: string, from: { readonly ip: string | undefined }) => Actor | Promise<Actor>;
 
 const bearer = /^Bearer +(?<token>[\w.~+/-]+=*) *$/i;
 
-/** Requires `Authorization: Bearer <access token>` (RFC 6750 §2.1) and leaves the actor for the handler. */
+/**
+ * Requires `Authorization: Bearer <access token or API key>` (RFC 6750 §2.1) or `X-Api-Key: <API key>`, and leaves the actor for the handler.
+ * Two that differ are refused: which of them counts would be a guess.
+ */
 export function authenticate(verify: VerifyAccessToken): Check {
   return function authenticate(c) {
-    const header = c.req.header("authorization");
-    if (!header) throw new Problem("unauthenticated");
-    const token = bearer.exec(header)?.groups?.token;
-    if (!token) throw new Problem("invalid_token", { detail: "The Authorization header is not of the form `Bearer <token>`." });
-    const actor = verify(token, c.env);
+    const actor = verify(presented(c), c.env);
     if (!(actor instanceof Promise)) {
       c.env.actor = actor;
       return undefined;
@@ -23,6 +24,18 @@ export function authenticate(verify: VerifyAccessToken): Check {
       c.env.actor = it;
     });
   };
+}
+
+function presented(c: AppContext): string {
+  const header = c.req.header("authorization");
+  const key = c.req.header("x-api-key");
+  if (!header && !key) throw new Problem("unauthenticated");
+  const token = header ? bearer.exec(header)?.groups?.token : key;
+  if (!token) throw new Problem("invalid_token", { detail: "The Authorization header is not of the form `Bearer <token>`." });
+  if (key !== undefined && key !== token)
+    throw new Problem("invalid_token", { detail: "Authorization and X-Api-Key say different things." });
+  if (key !== undefined && !key.startsWith(apiKeyPrefix)) throw new Problem("invalid_token", { detail: "X-Api-Key takes API keys only." });
+  return token;
 }
 
 /** Requires the admin role; stands behind `authenticate`. */
