@@ -66,6 +66,7 @@ const environment = z.object({
   KEELSON_SESSIONS_MAX: wholeNumber(1, 1_000).default(10),
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
+  KEELSON_API_KEYS_MAX: wholeNumber(1, 10_000).default(50),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
@@ -158,6 +159,7 @@ export function authSettings(config: Config): AuthSettings {
     sessionIdleSeconds: config.KEELSON_SESSION_IDLE_SECONDS,
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
+    apiKeysMax: config.KEELSON_API_KEYS_MAX,
   };
 }
 

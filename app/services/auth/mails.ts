@@ -31,6 +31,26 @@ export function loginNotice(user: Recipient, sighting: Sighting, suspicions: rea
   };
 }
 
+/** To an address that may or may not have an account. The token is good for one acceptance by an account with that address. */
+export function invitationMail(about: {
+  readonly to: string;
+  readonly team: string;
+  readonly role: string;
+  readonly inviter: string;
+  readonly token: string;
+}): Mail {
+  return {
+    to: about.to,
+    subject: `Invitation to the team "${about.team}"`,
+    text: letter({ email: about.to, name: null }, [
+      `${about.inviter} invites you to the team "${about.team}" as ${about.role}.`,
+      "To accept within seven days, log in to (or sign up for) an account with this e-mail address and enter this code:",
+      about.token,
+      "If you do not know what this is about, there is nothing to do.",
+    ]),
+  };
+}
+
 /** Greeting and paragraphs, as all mails of this service look. */
 export function letter(user: Recipient, paragraphs: readonly string[]): string {
   return [`Hello${user.name ? ` ${user.name}` : ""},`, ...paragraphs].join("\n\n");

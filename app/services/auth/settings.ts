@@ -12,4 +12,5 @@ export interface AuthSettings {
   readonly sessionIdleSeconds: number;
   readonly sessionsMax: number;
   readonly bindNetwork: boolean;
+  readonly apiKeysMax: number;
 }

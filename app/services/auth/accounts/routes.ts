@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../../http/env.ts";
-import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
+import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
 import { signedIn } from "../schema.ts";
 import { loginRequest, setupRequest, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
 import type { AccountService } from "./service.ts";
@@ -17,7 +17,7 @@ import { setupPage } from "./setup-page.ts";
 export function accountRoutes({ accounts, guards }: { readonly accounts: AccountService; readonly guards: Guards }) {
   const tags = ["auth"];
   const credentials = { tags, middleware: guards.credentials };
-  const protectedRoute = { tags, security: bearerSecurity, middleware: guards.signedIn };
+  const protectedRoute = { tags, security: keySecurity, middleware: guards.signedIn };
   const writeProblems = ["validation_failed", "malformed_json", "unsupported_media_type", "rate_limited"] as const;
 
   return createRoutes()
