@@ -2,10 +2,11 @@ import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
 import { createSandboxClient, isSandboxAway } from "../workers/sandbox-client.ts";
 import { startThreads } from "../workers/start-threads.ts";
-import { authSettings, type Config, sandboxBounds } from "./config.ts";
+import { authSettings, type Config, sandboxBounds, trustedOrigins } from "./config.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
 import { createGuards } from "./http/guards.ts";
 import { createReadiness } from "./http/health.ts";
+import { requireSameOrigin } from "./http/same-origin.ts";
 import { createApp, listen } from "./http/server.ts";
 import { createEventStreams } from "./http/sse.ts";
 import type { Actor } from "./platform/actor.ts";
@@ -121,22 +122,26 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     transact,
     createTask: lifecycle.create,
     can: auth.can,
-    execute: threads.sandbox && ((request) => execute(request).catch(sandboxProblem)),
+    execute: threads.sandbox && ((request, signal) => execute(request, signal).catch(sandboxProblem)),
     taskEnd: (id, signal) => taskEnd(watch, id, signal),
     now,
   });
 
+  const sameOrigin = requireSameOrigin(trustedOrigins(config));
   const guards = createGuards({
     verify: auth.verify,
     limiter,
     idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
+    sameOrigin,
     bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
     requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
+    refusalsPerMinute: config.KEELSON_REFUSED_LIMIT_PER_MINUTE,
     credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
   });
   const app = createApp({
     log,
-    trustProxy: config.KEELSON_TRUST_PROXY,
+    trustedProxies: config.KEELSON_TRUST_PROXY,
+    corsOrigins: config.KEELSON_CORS_ORIGINS,
     readiness: createReadiness([
       { name: "database", check: () => pingDatabase(server, database) },
       { name: config.redis ? "redis" : "queues", check: queues.ping },
@@ -149,6 +154,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       sandbox,
       guards,
       streams,
+      sameOrigin,
       bounds: sandboxBounds(config),
       developmentMailbox: config.KEELSON_DEV_MAILBOX,
     }),
@@ -156,8 +162,9 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
 
   const { KEELSON_ADMIN_EMAIL: email, KEELSON_ADMIN_PASSWORD: password } = config;
   if (email && password) await auth.accounts.ensureAdmin(email, password);
-  const setupToken = await firstSetupToken(createAuthStore(database.db));
   const http = config.KEELSON_ROLES.includes("api") ? listen(app, { host: config.HOST, port: config.PORT }) : undefined;
+  // Last, and only where it can be used: a start that fails later would have used it up unseen.
+  const setupToken = http && (await firstSetupToken(createAuthStore(database.db)));
 
   const drain = async () => {
     const graceOver = AbortSignal.timeout(config.KEELSON_SHUTDOWN_GRACE_MS);

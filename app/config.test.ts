@@ -43,6 +43,10 @@ const bad: Source = {
   KEELSON_ACCESS_TOKEN_SECONDS: "1",
   KEELSON_REFRESH_TOKEN_SECONDS: "Infinity",
   KEELSON_API_KEYS_MAX: "0",
+  KEELSON_PASSWORD_SCORE_MIN: "5",
+  KEELSON_PASSWORD_HISTORY: "-1",
+  KEELSON_BREACHED_PASSWORDS_URL: "api.pwnedpasswords.com",
+  KEELSON_EMAIL_VERIFICATION: "perhaps",
   KEELSON_QUEUE_THREADS: "65",
   KEELSON_SANDBOX_CELLS: "zero",
   KEELSON_SANDBOX_TIMEOUT_MS_MAX: "60001",
@@ -128,7 +132,7 @@ describe("what is taken", () => {
       LOG_LEVEL: "info",
     });
     expect(config.KEELSON_ROLES).toEqual(["api", "queue", "bus", "sandbox"]);
-    expect([config.DATABASE_URL, config.redis, config.KEELSON_TRUST_PROXY]).toEqual([undefined, undefined, false]);
+    expect([config.DATABASE_URL, config.redis, config.KEELSON_TRUST_PROXY]).toEqual([undefined, undefined, 0]);
   });
 
   test("an empty value is none", () => {
@@ -146,14 +150,15 @@ describe("what is taken", () => {
   });
 
   test.each([
-    ["true", true],
-    ["1", true],
-    ["yes", true],
-    ["on", true],
-    ["false", false],
-    ["0", false],
-    ["no", false],
-    ["off", false],
+    ["true", 1],
+    ["1", 1],
+    ["yes", 1],
+    ["on", 1],
+    ["false", 0],
+    ["0", 0],
+    ["no", 0],
+    ["off", 0],
+    ["3", 3],
   ])("KEELSON_TRUST_PROXY=%s", (value, expected) => {
     expect(read({ KEELSON_TRUST_PROXY: value }).KEELSON_TRUST_PROXY).toBe(expected);
   });

@@ -1,15 +1,28 @@
 import { z } from "zod";
 import type { LogLevel } from "./platform/logger.ts";
 import type { RedisTarget } from "./platform/redis.ts";
+import { oauthProviders, returnOrigin } from "./services/auth/oauth/provider-settings.ts";
 import type { AuthSettings } from "./services/auth/settings.ts";
 import { signingAlgorithms } from "./services/auth/tokens/signing-key.ts";
 
 const roles = ["api", "queue", "bus", "sandbox"] as const;
 
 /** A string that never shows: `doctor` and logs print `[redacted]`. */
-const secretKeys = ["DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "KEELSON_KEK", "KEELSON_ADMIN_PASSWORD"] as const;
+const secretKeys = [
+  "DATABASE_URL",
+  "DATABASE_REPLICA_URL",
+  "REDIS_URL",
+  "KEELSON_KEK",
+  "KEELSON_ADMIN_PASSWORD",
+  "KEELSON_OAUTH_PROVIDERS",
+] as const;
 
-const wholeNumber = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/, { error: `expected a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
 const connectionUrl = (...schemes: string[]) =>
   z.string().refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol), {
     error: `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(" or ")}`,
@@ -20,6 +33,13 @@ const commaList = z.string().transform((value) =>
     .map((item) => item.trim())
     .filter(Boolean),
 );
+/** `true` is one. */
+const proxyCount = z.union([z.stringbool().transform((one) => (one ? 1 : 0)), wholeNumber(0, 10)], {
+  error: "expected false, true, or how many proxies a request comes through",
+});
+const origin = z.string().refine((value) => URL.canParse(value) && new URL(value).origin === value, {
+  error: "expected an origin such as https://app.example.com: no path, no slash at the end",
+});
 const base64Bytes = (length: number) =>
   z.string().refine((value) => Buffer.from(value, "base64").length === length && /^[A-Za-z0-9+/]+={0,2}$/.test(value), {
     error: `expected ${length} bytes in base64 (make one with: openssl rand -base64 ${length})`,
@@ -56,17 +76,26 @@ const environment = z.object({
   KEELSON_BODY_BYTES_MAX: wholeNumber(1_024, 100_000_000).default(1_048_576),
   KEELSON_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(60_000),
   KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
+  KEELSON_REFUSED_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(6_000),
   KEELSON_EVENT_RETENTION_HOURS: wholeNumber(1, 8_760).default(24),
-  KEELSON_TRUST_PROXY: z.stringbool().default(false),
+  KEELSON_TRUST_PROXY: proxyCount.default(0),
   KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
   KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),
   KEELSON_REFRESH_GRACE_SECONDS: wholeNumber(0, 300).default(10),
   KEELSON_TOKEN_ALGORITHM: z.enum(signingAlgorithms).default("EdDSA"),
   KEELSON_SIGNING_KEY_DAYS: wholeNumber(1, 3_650).default(90),
   KEELSON_SESSIONS_MAX: wholeNumber(1, 1_000).default(10),
+  KEELSON_SESSION_MAX_SECONDS: wholeNumber(60, 315_360_000).default(31_536_000),
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
   KEELSON_API_KEYS_MAX: wholeNumber(1, 10_000).default(50),
+  KEELSON_CORS_ORIGINS: commaList.pipe(z.array(origin)).default([]),
+  KEELSON_OAUTH_PROVIDERS: oauthProviders.optional(),
+  KEELSON_OAUTH_RETURN_URLS: commaList.pipe(z.array(returnOrigin)).optional(),
+  KEELSON_PASSWORD_SCORE_MIN: wholeNumber(0, 4).default(2),
+  KEELSON_PASSWORD_HISTORY: wholeNumber(0, 24).default(0),
+  KEELSON_BREACHED_PASSWORDS_URL: connectionUrl("http:", "https:").optional(),
+  KEELSON_EMAIL_VERIFICATION: z.enum(["off", "optional", "required"]).default("optional"),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
@@ -87,6 +116,11 @@ const rules: readonly { readonly key: string; readonly says: string; readonly br
     key: "KEELSON_ADMIN_PASSWORD",
     says: "KEELSON_ADMIN_EMAIL and KEELSON_ADMIN_PASSWORD go together",
     brokenBy: (has) => has("KEELSON_ADMIN_EMAIL") !== has("KEELSON_ADMIN_PASSWORD"),
+  },
+  {
+    key: "KEELSON_PUBLIC_URL",
+    says: "KEELSON_OAUTH_PROVIDERS needs it: providers send browsers back there",
+    brokenBy: (has) => has("KEELSON_OAUTH_PROVIDERS") && !has("KEELSON_PUBLIC_URL"),
   },
 ];
 
@@ -157,10 +191,32 @@ export function authSettings(config: Config): AuthSettings {
     refreshTokenSeconds: config.KEELSON_REFRESH_TOKEN_SECONDS,
     refreshGraceSeconds: config.KEELSON_REFRESH_GRACE_SECONDS,
     sessionIdleSeconds: config.KEELSON_SESSION_IDLE_SECONDS,
+    sessionMaxSeconds: config.KEELSON_SESSION_MAX_SECONDS,
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
     apiKeysMax: config.KEELSON_API_KEYS_MAX,
+    oauth: {
+      publicUrl: config.KEELSON_PUBLIC_URL ?? "http://localhost",
+      providers: config.KEELSON_OAUTH_PROVIDERS ?? [],
+      returnOrigins: config.KEELSON_OAUTH_RETURN_URLS ?? [],
+    },
+    publicUrl: publicUrl(config),
+    passwordScoreMin: config.KEELSON_PASSWORD_SCORE_MIN,
+    passwordHistory: config.KEELSON_PASSWORD_HISTORY,
+    breachedPasswordsUrl: config.KEELSON_BREACHED_PASSWORDS_URL,
+    emailVerification: config.KEELSON_EMAIL_VERIFICATION,
   };
+}
+
+/** Pages of these origins may write with our cookies. */
+export function trustedOrigins({ KEELSON_PUBLIC_URL, KEELSON_CORS_ORIGINS }: Environment): readonly string[] {
+  return KEELSON_PUBLIC_URL ? [new URL(KEELSON_PUBLIC_URL).origin, ...KEELSON_CORS_ORIGINS] : KEELSON_CORS_ORIGINS;
+}
+
+/** Without a setting the links of mails open on this machine, which is where an installation without one is tried out. */
+function publicUrl({ KEELSON_PUBLIC_URL, HOST, PORT }: Environment): string {
+  const host = ["0.0.0.0", "::"].includes(HOST) ? "localhost" : HOST;
+  return (KEELSON_PUBLIC_URL ?? `http://${host.includes(":") ? `[${host}]` : host}:${PORT}`).replace(/\/+$/, "");
 }
 
 /** Only this machine can reach it: then what is meant for development is on unless it is set. */

@@ -39,10 +39,37 @@ export function openDatabase(options: DatabaseOptions): DatabaseClient {
   });
   return {
     sql,
-    db: drizzle(sql),
+    db: drizzle(withNamedStatements(sql)),
     ping: async () => {
       await withDeadline("PostgreSQL", pingTimeoutMs, sql`select 1`);
     },
     close: () => sql.end({ timeout: 5 }),
   };
+}
+
+/** Statements with more parameters are lists of varying length: each length would be a statement that a connection keeps for ever. */
+const namedParametersMax = 40;
+
+/**
+ * The client as drizzle should see it. Drizzle sends each query as an unnamed statement, which the server parses and plans anew and which takes
+ * two round trips; a named one is parsed once per connection and takes one.
+ */
+function withNamedStatements<Client extends Sql>(client: Client): Client {
+  return new Proxy(client, {
+    get: (target, key) => {
+      if (key === "unsafe") {
+        const unsafe: Sql["unsafe"] = (query, parameters = [], options = {}) =>
+          target.unsafe(query, parameters, { ...options, prepare: parameters.length <= namedParametersMax });
+        return unsafe;
+      }
+      if (key === "begin" || key === "savepoint") return nested(target, key);
+      return Reflect.get(target, key);
+    },
+  });
+}
+
+/** `begin` and `savepoint` hand their work a client of its own, which drizzle asks in the same way. */
+function nested(client: Sql, key: "begin" | "savepoint") {
+  const begin: (work: (inner: Sql) => unknown) => unknown = Reflect.get(client, key);
+  return (work: (inner: Sql) => unknown) => begin((inner) => work(withNamedStatements(inner)));
 }

@@ -4,7 +4,7 @@ import { createGuest, type Guest } from "./guest.ts";
 import type { GuestRun } from "./host-api.ts";
 import { defaultLimits, fixedLimits, wasmPagesFor } from "./limits.ts";
 import { createLogCapture } from "./log-capture.ts";
-import { encodeInput, MarshalError } from "./marshal.ts";
+import { assertInputSize, MarshalError } from "./marshal.ts";
 import { outOfMemory, outOfTime, ProgramStopped, runProgram } from "./program.ts";
 import { engineBuild } from "./quickjs-module.ts";
 import { newSeed, seedStateText } from "./seed.ts";
@@ -48,10 +48,10 @@ export function createEngine(): Engine {
       await guestFor(defaultLimits.memoryBytes);
     },
     execute: async (request) => {
-      const input = readRequest(request);
-      if (input instanceof MarshalError) return { outcome: refuse(request, input) };
+      const tooLarge = refusalOf(request);
+      if (tooLarge) return { outcome: refuse(request, tooLarge) };
       const guest = await guestFor(request.memoryBytes);
-      const report = execute(guest, request, input.text);
+      const report = execute(guest, request);
       // Memory never shrinks: an instance that grew large is left to the collector.
       const keep = report.spoiled === undefined && guest.heapBytesPeak() <= fixedLimits.heapBytesKept;
       if (keep) guest.reset();
@@ -62,10 +62,11 @@ export function createEngine(): Engine {
   };
 }
 
-function readRequest(request: ExecutionRequest): { text: string | undefined } | MarshalError {
+function refusalOf(request: ExecutionRequest): MarshalError | undefined {
   try {
     assertCodeSize(request.code);
-    return { text: encodeInput(request.input) };
+    if (request.inputText !== undefined) assertInputSize(request.inputText);
+    return undefined;
   } catch (error) {
     if (error instanceof MarshalError) return error;
     throw error;
@@ -83,12 +84,12 @@ function refuse(request: ExecutionRequest, error: MarshalError): ExecutionOutcom
   return { status: "failed", error: { name: "InputError", message: error.message }, logs: [], receipt };
 }
 
-function execute(guest: Guest, request: ExecutionRequest, inputText: string | undefined): ExecutionReport {
+function execute(guest: Guest, request: ExecutionRequest): ExecutionReport {
   const seed = request.seed ?? newSeed();
   const cpuBefore = process.cpuUsage();
   const run: GuestRun = { deadline: createDeadline(request.timeoutMs), logs: createLogCapture(), hostCalls: 0 };
   const { conclusion, spoiled } = conclude(guest, () => {
-    guest.begin(run, inputText, seedStateText(seed));
+    guest.begin(run, request.inputText, seedStateText(seed));
     return runProgram(guest, request.code);
   });
   const wallMs = run.deadline.elapsedMs();

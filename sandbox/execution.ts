@@ -3,12 +3,15 @@ export interface ExecutionRequest {
   readonly id: string;
   /** A script that sets `output` or ends with an expression, or a module with `export default (input) => …`. */
   readonly code: string;
-  readonly input?: unknown;
+  /** JSON. Text all the way, because copying a value between threads and processes costs many times as much as parsing it once. */
+  readonly inputText?: string;
   /** Wall time the program may take; it is stopped then, and its cell killed shortly after if that did not help. */
   readonly timeoutMs: number;
   readonly memoryBytes: number;
   /** Recorded in the receipt. */
   readonly seed?: string;
+  /** Whose program it is: those of several owners take turns. */
+  readonly owner?: string;
 }
 
 export type ExecutionStatus = "succeeded" | "failed" | "timeout" | "out_of_memory" | "killed";

@@ -11,23 +11,10 @@ export class MarshalError extends Error {
   override readonly name = "MarshalError";
 }
 
-/** The JSON text the guest parses as its `input`; undefined when there is none. */
-export function encodeInput(input: unknown): string | undefined {
-  if (input === undefined) return undefined;
-  const text = stringifyInput(input);
-  if (text === undefined) throw new MarshalError("input cannot be written as JSON");
-  if (Buffer.byteLength(text) > fixedLimits.inputBytesMax) {
+/** Throws MarshalError for an input that is too large. Whether it is JSON, the guest finds out. */
+export function assertInputSize(inputText: string): void {
+  if (Buffer.byteLength(inputText) > fixedLimits.inputBytesMax)
     throw new MarshalError(`input is larger than ${fixedLimits.inputBytesMax} bytes`);
-  }
-  return text;
-}
-
-function stringifyInput(input: unknown): string | undefined {
-  try {
-    return JSON.stringify(input);
-  } catch (error) {
-    throw new MarshalError(`input cannot be written as JSON: ${error instanceof Error ? error.message : "unreadable"}`);
-  }
 }
 
 /**

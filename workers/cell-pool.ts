@@ -2,6 +2,7 @@ import type { ExecutionOutcome, ExecutionRequest } from "../sandbox/execution.ts
 import { newSeed } from "../sandbox/seed.ts";
 import type { Cell } from "./cell-process.ts";
 import { type CellLog, createCellSupply } from "./cell-supply.ts";
+import { createFairQueue } from "./fair-queue.ts";
 
 /** As many programs wait as may; try again later. */
 export class SandboxBusyError extends Error {
@@ -11,6 +12,11 @@ export class SandboxBusyError extends Error {
 /** No program can be run: the pool drains or was stopped, or its cells do not start. */
 export class SandboxUnavailableError extends Error {
   override readonly name = "SandboxUnavailableError";
+}
+
+/** The program was cancelled before it began. */
+export class ProgramCancelledError extends Error {
+  override readonly name = "ProgramCancelledError";
 }
 
 export interface CellPoolOptions {
@@ -23,6 +29,8 @@ export interface CellPoolOptions {
   /** How long after its time limit a program may still answer before its cell is killed. */
   readonly graceMs?: number;
   readonly queueMax?: number;
+  /** As many programs as one owner may have waiting. */
+  readonly ownerQueueMax?: number;
   /** Programs after which a cell is replaced. */
   readonly runsMax?: number;
   readonly readyTimeoutMs?: number;
@@ -44,8 +52,10 @@ export interface CellPoolStats {
 export interface CellPool {
   /** Resolves when the first cell is ready, which shows that cells work; the others follow. Rejects when the pool is stopped before. */
   readonly started: Promise<void>;
-  /** First come, first served. Rejects with SandboxBusyError or SandboxUnavailableError, never for what a program does. */
+  /** Owners take turns. Rejects with SandboxBusyError, SandboxUnavailableError or ProgramCancelledError, never for what a program does. */
   execute(request: ExecutionRequest): Promise<ExecutionOutcome>;
+  /** Nobody waits for this program any more: it is not run, or ends as killed. */
+  cancel(id: string): void;
   stats(): CellPoolStats;
   /** Takes nothing new, and resolves when what waits and runs is done. */
   drain(): Promise<void>;
@@ -59,20 +69,29 @@ interface Entry {
 }
 
 export function createCellPool(options: CellPoolOptions): CellPool {
-  const { command, size, spares = 1, graceMs = 100, queueMax = 1_000, runsMax = 20_000, readyTimeoutMs = 10_000 } = options;
+  const {
+    command,
+    size,
+    spares = 1,
+    graceMs = 100,
+    queueMax = 1_000,
+    ownerQueueMax = 200,
+    runsMax = 20_000,
+    readyTimeoutMs = 10_000,
+  } = options;
   const log = options.log ?? { warn: () => undefined };
   const started = Promise.withResolvers<void>();
   started.promise.catch(() => undefined);
   const drained = Promise.withResolvers<void>();
-  const waiting: Entry[] = [];
-  const running = new Set<Entry>();
+  const waiting = createFairQueue<Entry>();
+  const running = new Map<Entry, Cell>();
   const counts = { runs: 0, killed: 0 };
   let state: "open" | "draining" | "stopped" = "open";
   let stopping: Promise<void> | undefined;
 
   const onChange = (): void => {
     if (supply.stats().idle + running.size > 0) started.resolve();
-    if (supply.exhausted()) rejectAll(waiting.splice(0), notStarting());
+    if (supply.exhausted()) rejectAll(waiting.clear(), notStarting());
     dispatch();
   };
 
@@ -87,7 +106,7 @@ export function createCellPool(options: CellPoolOptions): CellPool {
   };
 
   const runOn = async (cell: Cell, entry: Entry): Promise<void> => {
-    running.add(entry);
+    running.set(entry, cell);
     const { outcome, reusable, reason } = await cell.run(entry.request);
     running.delete(entry);
     counts.runs += 1;
@@ -104,13 +123,14 @@ export function createCellPool(options: CellPoolOptions): CellPool {
     state = "stopped";
     const error = new SandboxUnavailableError("the sandbox was stopped");
     started.reject(error);
-    rejectAll([...running, ...waiting.splice(0)], error);
+    rejectAll([...running.keys(), ...waiting.clear()], error);
     running.clear();
     drained.resolve();
     await supply.stop();
   };
 
-  const hasRoom = (): boolean => waiting.length < queueMax || (supply.stats().idle > 0 && running.size < size);
+  const hasRoom = (owner: string): boolean =>
+    (waiting.length < queueMax && waiting.lengthOf(owner) < ownerQueueMax) || (supply.stats().idle > 0 && running.size < size);
 
   const supply = createCellSupply({ command, graceMs, readyTimeoutMs, count: size + spares, log, onChange });
   return {
@@ -118,12 +138,18 @@ export function createCellPool(options: CellPoolOptions): CellPool {
     execute: async (request) => {
       if (state !== "open") throw new SandboxUnavailableError(`the sandbox is ${state}`);
       if (supply.exhausted()) throw notStarting();
-      if (!hasRoom()) throw new SandboxBusyError(`${waiting.length} programs are waiting already`);
+      const { owner = "" } = request;
+      if (!hasRoom(owner)) throw new SandboxBusyError(`${waiting.length} programs are waiting already`);
       const answer = Promise.withResolvers<ExecutionOutcome>();
       // The seed is chosen here so that it is known even of a program whose cell dies.
-      waiting.push({ request: { ...request, seed: request.seed ?? newSeed() }, answer });
+      waiting.push(owner, { request: { ...request, seed: request.seed ?? newSeed() }, answer });
       dispatch();
       return answer.promise;
+    },
+    cancel: (id) => {
+      const isIt = (entry: Entry) => entry.request.id === id;
+      waiting.remove(isIt)?.answer.reject(new ProgramCancelledError("nobody waits for the program any more"));
+      for (const [entry, cell] of running) if (isIt(entry)) cell.kill("nobody waits for its program any more");
     },
     stats: () => {
       const { alive, idle, startedEver } = supply.stats();

@@ -21,6 +21,7 @@ export type CellStats = Readonly<Record<string, number>>;
 /** The sandbox thread: answers the main thread, and each queue thread over a port of its own. */
 export type SandboxCalls = {
   execute(request: ExecutionRequest): Promise<ExecutionOutcome>;
+  cancel(input: { readonly id: string }): void;
 };
 export type SandboxThread = LifeCycle &
   SandboxCalls & {

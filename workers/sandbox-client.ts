@@ -5,14 +5,25 @@ import type { SandboxCalls } from "./protocol.ts";
 /** Beyond the program's own limit: waiting for a free cell, and the kill. */
 const patienceMs = 30_000;
 
+/** Has a program executed; it is given up when `signal` aborts. */
+export type Execute = (request: ExecutionRequest, signal?: AbortSignal) => Promise<ExecutionOutcome>;
+
 /** `execute` over whichever channel leads to the sandbox thread now. Rejects with `ChannelError` when that thread dies or does not answer. */
-export function createSandboxClient(
-  channel: () => Channel<SandboxCalls> | undefined,
-): (request: ExecutionRequest) => Promise<ExecutionOutcome> {
-  return async (request) => {
+export function createSandboxClient(channel: () => Channel<SandboxCalls> | undefined): Execute {
+  return async (request, signal) => {
     const sandbox = channel();
     if (!sandbox) throw new ChannelError("the sandbox thread is not there");
-    return sandbox.call("execute", request, request.timeoutMs + patienceMs);
+    const cancel = () => sandbox.tell("cancel", { id: request.id });
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      return await sandbox.call("execute", request, request.timeoutMs + patienceMs);
+    } catch (error) {
+      // Whoever asked has given up waiting; nobody will read what the program says.
+      if (error instanceof ChannelError) cancel();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
   };
 }
 

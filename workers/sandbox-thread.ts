@@ -13,7 +13,7 @@ await runThread<SandboxThreadData, NoMethods>(async ({ data, log }) => {
     log,
   });
   await pool.started;
-  const calls: SandboxCalls = { execute: (request) => pool.execute(request) };
+  const calls: SandboxCalls = { execute: (request) => pool.execute(request), cancel: ({ id }) => pool.cancel(id) };
   return {
     ...calls,
     stats: () => ({ ...pool.stats() }),

@@ -18,6 +18,7 @@ export function run(options: CommandOptions): Promise<number> {
       notify: neverCalled(),
       sandbox: neverCalled(),
       streams: neverCalled(),
+      sameOrigin: neverCalled(),
       guards,
       bounds: sandboxBounds(config),
       developmentMailbox: false,

@@ -7,6 +7,12 @@ export function logAccess(request: Request, context: RequestContext, done: { rea
   if (!context.isLevelEnabled(level)) return;
   const durationMs = Math.round((performance.now() - done.startedAt) * 100) / 100;
   const { actor } = context;
-  const { pathname: path } = new URL(request.url);
+  const path = pathOf(request.url);
   context.log[level]({ method: request.method, path, status, durationMs, ...(actor ? { userId: actor.userId } : {}) }, "request");
+}
+
+/** Not by `URL`, which throws for a Host header that is none; the query may hold secrets and is left out. */
+function pathOf(url: string): string {
+  const [withoutQuery = ""] = url.split("?", 1);
+  return withoutQuery.replace(/^https?:\/\/[^/]*/, "");
 }

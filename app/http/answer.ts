@@ -18,7 +18,7 @@ export function answerWith(app: OpenAPIHono<AppEnv>, options: RequestContextOpti
     const context = new RequestContext(request, server, options);
     let response: Response;
     try {
-      response = await app.fetch(request, context);
+      response = await app.fetch(withWholeUrl(request), context);
     } catch (thrown) {
       // Hono answers only thrown `Error`s; anything else a library throws comes through.
       response = answerProblem(thrown instanceof Error ? thrown : new Error(`thrown: ${Bun.inspect(thrown)}`), context);
@@ -27,4 +27,9 @@ export function answerWith(app: OpenAPIHono<AppEnv>, options: RequestContextOpti
     logAccess(request, context, { status: response.status, startedAt });
     return response;
   };
+}
+
+/** Of a request without a Host header (HTTP/1.0, as load balancers probe) Bun knows the path alone, and a router needs more. */
+function withWholeUrl(request: Request): Request {
+  return request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request;
 }

@@ -1,9 +1,11 @@
 import type { IdempotencyRecords } from "../platform/idempotency/store.ts";
 import type { Limiter } from "../platform/limiter/port.ts";
 import { authenticate, requireAdmin, type VerifyAccessToken } from "./authenticate.ts";
+import type { AppContext } from "./env.ts";
 import { guard } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
 import { limitBody } from "./limit-body.ts";
+import { limitRefusals } from "./limit-refusals.ts";
 import { byAddress, rateLimit, rateLimitCaller } from "./rate-limit.ts";
 import { requireJson } from "./require-json.ts";
 import { requireScope } from "./require-scope.ts";
@@ -13,10 +15,16 @@ export interface GuardDeps {
   readonly verify: VerifyAccessToken;
   readonly limiter: Limiter;
   readonly idempotencyRecords: IdempotencyRecords;
+  readonly sameOrigin: (c: AppContext) => void;
   readonly bodyBytesMax: number;
   readonly requestsPerMinute: number;
   readonly credentialTriesPerMinute: number;
+  /** How often one address may show what is not accepted. */
+  readonly refusalsPerMinute: number;
 }
+
+/** Anybody may send these, and nothing in them is long. */
+const credentialBytesMax = 65_536;
 
 /** What stands before a route, in order: who is it, is it too much, may a key do that, is it JSON, is it too large, was it answered before. */
 export function createGuards(deps: GuardDeps): Guards {
@@ -24,12 +32,17 @@ export function createGuards(deps: GuardDeps): Guards {
   const credentials = { name: "credentials", limit: deps.credentialTriesPerMinute, windowSeconds: 60, durable: true };
   const once = idempotency(deps.idempotencyRecords);
   const size = limitBody(deps.bodyBytesMax);
-  const user = authenticate(deps.verify);
+  const smallSize = limitBody(Math.min(credentialBytesMax, deps.bodyBytesMax));
+  const refusals = { name: "refused", limit: deps.refusalsPerMinute, windowSeconds: 60 };
+  const user = limitRefusals(
+    authenticate({ verify: deps.verify, sameOrigin: deps.sameOrigin }),
+    rateLimit(deps.limiter, refusals, byAddress),
+  );
   const tries = rateLimit(deps.limiter, credentials, byAddress);
   const userLimit = rateLimitCaller(deps.limiter, general);
   return {
-    credentials: [guard(once, tries, requireJson, size)],
-    signedInCredentials: [guard(once, user, userLimit, requireScope, tries, requireJson, size)],
+    credentials: [guard(once, tries, requireJson, smallSize)],
+    signedInCredentials: [guard(once, user, userLimit, requireScope, tries, requireJson, smallSize)],
     open: [guard(once, rateLimit(deps.limiter, general, byAddress), requireJson, size)],
     signedIn: [guard(once, user, userLimit, requireScope, requireJson, size)],
     admin: [guard(once, user, userLimit, requireScope, requireAdmin, requireJson, size)],

@@ -68,7 +68,7 @@ async function keep(c: AppContext, records: IdempotencyRecords, address: { reado
 
 async function fingerprint(c: AppContext): Promise<string> {
   return createHash("sha256")
-    .update(`${c.req.method} ${c.req.path}\n`)
+    .update(`${c.req.method} ${c.req.url.slice(c.req.url.indexOf(c.req.path))}\n`)
     .update(new Uint8Array(await c.req.arrayBuffer()))
     .digest("base64url");
 }

@@ -6,15 +6,18 @@ import { isRedisUnavailable } from "../platform/redis.ts";
 import type { RequestContext } from "./request-context.ts";
 
 const retryAfterSeconds = 2;
+/** Whoever sends ten thousand wrong fields learns enough from some of them. */
+const fieldErrorsMax = 50;
 
 /** Answers any thrown error as `application/problem+json` (RFC 9457). What is not a `Problem` shows no internals. */
 export function answerProblem(error: unknown, context: RequestContext): Response {
   const problem = toProblem(error);
   const { status, title } = problemTypes[problem.code];
-  const { detail, errors, headers, retryAfterSeconds: retryAfter } = problem.init;
+  const { detail, errors, headers, members, retryAfterSeconds: retryAfter } = problem.init;
   const cause = problem.cause;
   if (status >= 500) context.log[status === 500 ? "error" : "warn"]({ err: cause ?? problem, code: problem.code }, "request failed");
   const body = {
+    ...members,
     type: `/problems/${problem.code}`,
     title,
     status,
@@ -50,6 +53,7 @@ function toProblem(error: unknown): Problem {
     return new Problem("malformed_json", { detail: "The body could not be parsed as JSON." });
   if (error instanceof HTTPException && error.status === 413) return new Problem("payload_too_large");
   if (error instanceof HTTPException && error.status === 415) return new Problem("unsupported_media_type");
+  if (isClientGone(error)) return new Problem("malformed_json", { detail: "The body did not arrive whole." });
   if (isDatabaseUnavailable(error)) return unavailable("The database is not reachable.", error);
   if (isRedisUnavailable(error)) return unavailable("Redis is not reachable.", error);
   if (isUnstorableText(error))
@@ -59,6 +63,11 @@ function toProblem(error: unknown): Problem {
 
 function unavailable(detail: string, cause: unknown): Problem {
   return new Problem("unavailable", { detail, retryAfterSeconds, cause });
+}
+
+/** The client hung up while its body was read. */
+function isClientGone(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }
 
 /** PostgreSQL keeps no NUL in `text` (SQLSTATE 22021). */
@@ -75,8 +84,9 @@ function challenge(problem: Problem): string {
 }
 
 function toFieldErrors(target: string, error: z.core.$ZodError): FieldError[] {
-  return error.issues.flatMap((issue) => {
-    const paths = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+  return error.issues.slice(0, fieldErrorsMax).flatMap((issue) => {
+    const paths =
+      issue.code === "unrecognized_keys" ? issue.keys.slice(0, fieldErrorsMax).map((key) => [...issue.path, key]) : [issue.path];
     const detail = issue.code === "unrecognized_keys" ? "unknown field" : issue.message;
     return paths.map((path) => ({ pointer: toPointer(target, path), detail }));
   });

@@ -9,8 +9,8 @@ const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})(?<traceId>[0-9a-f]{32})-(
 
 export interface RequestContextOptions {
   readonly log: Logger;
-  /** Takes the client address from `X-Forwarded-For`: only behind a proxy that sets it. */
-  readonly trustProxy: boolean;
+  /** How many proxies a request comes through. Each adds the address it was asked from to `X-Forwarded-For`, so whatever stands before those was sent by the client. */
+  readonly trustedProxies: number;
 }
 
 /**
@@ -24,6 +24,8 @@ export class RequestContext {
   readonly answerHeaders = new Map<string, string>();
   /** Set by `authenticate`; handlers read it through `actorOf`. */
   actor: Actor | undefined = undefined;
+  /** Whether a cookie, which the browser sends by itself, is all that was shown. */
+  byCookie = false;
   readonly server: Server<undefined>;
   readonly #request: Request;
   readonly #options: RequestContextOptions;
@@ -40,7 +42,7 @@ export class RequestContext {
 
   /** The client's address. */
   get ip(): string | undefined {
-    return (this.#options.trustProxy && this.#forwardedFor()) || this.server.requestIP(this.#request)?.address;
+    return this.#forwardedFor() || this.server.requestIP(this.#request)?.address;
   }
 
   get origin(): RequestOrigin {
@@ -58,7 +60,9 @@ export class RequestContext {
   }
 
   #forwardedFor(): string | undefined {
-    return this.#request.headers.get("x-forwarded-for")?.split(",")[0]?.trim();
+    const { trustedProxies } = this.#options;
+    if (trustedProxies === 0) return undefined;
+    return this.#request.headers.get("x-forwarded-for")?.split(",").at(-trustedProxies)?.trim();
   }
 
   #trace(): { readonly traceId?: string } {

@@ -30,6 +30,7 @@ const problemSchema = z
     instance: z.string(),
     errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
   })
+  .catchall(z.unknown())
   .openapi("Problem");
 
 /** A log-in. */

@@ -1,5 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Server } from "bun";
+import type { MiddlewareHandler } from "hono";
+import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { Problem } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
@@ -12,7 +14,9 @@ import { createRoutes } from "./route.ts";
 
 export interface AppDeps {
   readonly log: Logger;
-  readonly trustProxy: boolean;
+  readonly trustedProxies: number;
+  /** Origins whose pages may call us and read the answers; none: the browser's own rule stays as it is. */
+  readonly corsOrigins: readonly string[];
   readonly readiness: () => Promise<Readiness>;
   /** One set of routes per service. */
   readonly services: readonly OpenAPIHono<AppEnv>[];
@@ -24,6 +28,7 @@ export function createApp(deps: AppDeps): Answer {
   app.onError((error, c) => answerProblem(error, c.env));
   app.notFound(answerUnmatched(app));
 
+  if (deps.corsOrigins.length > 0) app.use(crossOrigin(deps.corsOrigins));
   app.route("/", healthRoutes({ readiness: deps.readiness }));
   for (const routes of deps.services) app.route("/", routes);
   app.route("/", docsRoutes(app));
@@ -62,6 +67,16 @@ export function listen(answer: Answer, at: { readonly host: string; readonly por
       now.removeEventListener("abort", cut);
     },
   };
+}
+
+function crossOrigin(origins: readonly string[]): MiddlewareHandler<AppEnv> {
+  return cors({
+    origin: [...origins],
+    credentials: true,
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+    exposeHeaders: ["X-Request-Id", "RateLimit", "RateLimit-Policy", "Retry-After", "Idempotency-Replayed"],
+    maxAge: 600,
+  });
 }
 
 /** The library's middleware, asked only here: what it looks for are requests that no route has taken. */

@@ -59,6 +59,8 @@ export function createEventStreams({ heartbeatMs = 15_000, stalledMs = 30_000 }:
       return streams.size;
     },
     respond: (c, source, { endless }) => {
+      // Nothing would ever read the stream of a HEAD, nor end it.
+      if (c.req.method === "HEAD") return c.body(null, 200, headers);
       c.env.server.timeout(c.req.raw, 0);
       const stream = openStream(source, { endless, heartbeatMs, stalledMs, log: c.env.log, actor: c.env.actor });
       streams.add(stream);

@@ -23,6 +23,31 @@ export const problemTypes = {
     title: "The set-up link is not valid",
     help: "It may have been used already. `keelson admin-link` prints a new one while there is no administrator.",
   },
+  invalid_oauth_flow: {
+    status: 400,
+    title: "This log-in can't be finished here",
+    help: "A log-in through a provider ends in the browser that began it, once, within ten minutes. Begin again at GET /v1/auth/oauth/<provider>.",
+  },
+  oauth_failed: {
+    status: 400,
+    title: "The log-in at the provider did not succeed",
+    help: "It was cancelled there, or the answer of the provider does not hold. Begin again.",
+  },
+  invalid_oauth_code: {
+    status: 400,
+    title: "The code is not valid",
+    help: "It works once and not for long. Begin the log-in again.",
+  },
+  weak_password: {
+    status: 400,
+    title: "The password is not good enough",
+    help: "`errors` says why: it is easy to guess, known from a leak, or was used before. Several uncommon words are easy to remember and hard to guess.",
+  },
+  invalid_link: {
+    status: 400,
+    title: "The link is not valid",
+    help: "Each link from a mail works once and for a short time, and only the newest one of its kind. Ask for a new one.",
+  },
   unauthenticated: {
     status: 401,
     title: "Authentication is required",
@@ -65,10 +90,35 @@ export const problemTypes = {
     help: "The key lacks the scope that `detail` names, or the route takes no keys: log in instead.",
   },
   account_disabled: { status: 403, title: "The account is disabled", help: "Ask an administrator." },
+  cross_site_request: {
+    status: 403,
+    title: "Another site sent this request",
+    help: "Cookies count only for pages of this origin. Add the page's origin to KEELSON_CORS_ORIGINS, or send the token in the Authorization header.",
+  },
+  email_not_vouched: {
+    status: 403,
+    title: "The provider does not vouch for the e-mail address",
+    help: "Verify the address at the provider, or log in another way and link the provider there. Microsoft says it only when the app registration has the optional claims `email` and `xms_edov`.",
+  },
+  email_not_verified: {
+    status: 403,
+    title: "The e-mail address is not verified",
+    help: "Follow the link in the mail. A log-in with the right password sends a new one, at most once a minute.",
+  },
   signup_closed: { status: 403, title: "Sign-up is closed", help: "Ask an administrator for an account, or set KEELSON_SIGNUP=open." },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },
   method_not_allowed: { status: 405, title: "The path does not take this method", help: "The `Allow` header lists the methods it takes." },
   email_taken: { status: 409, title: "An account with this e-mail exists", help: "Log in instead, or use another address." },
+  identity_taken: {
+    status: 409,
+    title: "This account at the provider opens another account",
+    help: "Unlink it there first: DELETE /v1/auth/identities/<provider>.",
+  },
+  only_way_in: {
+    status: 409,
+    title: "Nothing else opens the account",
+    help: "Set a password, add a passkey or link another provider first.",
+  },
   conflict: { status: 409, title: "The request conflicts with the current state", help: "Read the thing again and decide anew." },
   idempotency_in_flight: {
     status: 409,
@@ -93,6 +143,11 @@ export const problemTypes = {
     title: "A part this needs is not available right now",
     help: "Retry after `Retry-After` seconds. /readyz names the part.",
   },
+  provider_unavailable: {
+    status: 503,
+    title: "The provider is not available right now",
+    help: "Retry after `Retry-After` seconds, or log in another way. The log has the cause under `instance`.",
+  },
   shutting_down: {
     status: 503,
     title: "This copy is shutting down",
@@ -113,6 +168,8 @@ export interface ProblemInit {
   readonly detail?: string;
   readonly errors?: readonly FieldError[];
   readonly retryAfterSeconds?: number;
+  /** Extension members of the body (RFC 9457 §3.2): what the client needs to go on. */
+  readonly members?: Readonly<Record<string, string>>;
   /** Extra response headers such as `Allow` or `WWW-Authenticate`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Private: logged, never sent. */

@@ -54,8 +54,8 @@ export function openRedis(target: RedisTarget, use: RedisUse, log?: Logger): Red
 
 /** ioredis gives these no code and no class of their own. */
 const unavailableMessages = new Set(["Command timed out", "Connection is closed."]);
-/** Redis answers, but can't serve: it loads its data, is a replica after a failover, or has lost its master. */
-const unavailableReplies = /^(LOADING|READONLY|MASTERDOWN|NOREPLICAS|TRYAGAIN) /;
+/** Redis answers, but can't serve: it loads its data, is a replica after a failover, has lost its master, is full, cannot save, or will not have us. */
+const unavailableReplies = /^(LOADING|READONLY|MASTERDOWN|NOREPLICAS|TRYAGAIN|OOM|MISCONF|BUSY|CLUSTERDOWN|NOAUTH|WRONGPASS|NOPERM) /;
 
 /** True when Redis could not be reached, so that trying again later makes sense. Looks through wrapped causes. */
 export function isRedisUnavailable(error: unknown): boolean {

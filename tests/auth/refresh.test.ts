@@ -133,7 +133,17 @@ describe("within the grace window a used token gets the same answer again", () =
   });
 });
 
-describe("idle time-out", () => {
+describe("time-outs", () => {
+  test("a session that is too old ends at its refresh, however much it was used", async () => {
+    const user = await signUp(running.url);
+    const old = running.config.KEELSON_SESSION_MAX_SECONDS + 1;
+    await database`update sessions set created_at = now() - make_interval(secs => ${old}) where active_user_id = ${user.id}`;
+    expectProblem(await refresh(user.refreshToken), "invalid_refresh_token");
+    expectProblem(await request(running.url, "/v1/me", { token: user.token }), "invalid_token");
+    const [row] = await database`select revoked_reason from sessions where active_user_id = ${user.id}`;
+    expect(row?.revoked_reason).toBe("too_old");
+  });
+
   test("a session that nobody used for too long ends at its refresh", async () => {
     const user = await signUp(running.url);
     const idle = running.config.KEELSON_SESSION_IDLE_SECONDS + 1;

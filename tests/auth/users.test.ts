@@ -84,6 +84,19 @@ describe("a disabled account", () => {
   });
 });
 
+describe("DELETE /v1/users/:id/sessions", () => {
+  test("logs the user out everywhere; the account stays", async () => {
+    const ada = await signUp(running.url);
+    const other = (await logIn(ada)).body;
+    const path = `/v1/users/${ada.id}/sessions`;
+    expectProblem(await request(running.url, path, { method: "DELETE", token: ada.token }), "forbidden");
+    expect((await request(running.url, path, { method: "DELETE", token: admin.token })).status).toBe(204);
+    for (const token of [ada.token, other.accessToken]) expectProblem(await get("/v1/me", token), "invalid_token");
+    expect((await logIn(ada)).status).toBe(200);
+    expectProblem(await request(running.url, "/v1/users/usr_none/sessions", { method: "DELETE", token: admin.token }), "not_found");
+  });
+});
+
 describe("a changed role", () => {
   test("the old token is refused, the next one has the new role, both ways", async () => {
     const ada = await signUp(running.url);

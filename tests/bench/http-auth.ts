@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { signUp } from "../client.ts";
-import { testPostgres, testRedis } from "../services.ts";
+import { emptyPostgres, testPostgres, testRedis } from "../services.ts";
 import { type Child, startChild } from "./child.ts";
 import type { Bar, Bench, Measure, RunningSide, Sample } from "./harness.ts";
 import { generateLoad } from "./load.ts";
@@ -11,12 +11,17 @@ const seconds = 3;
 /** The bars are for the first bench; the others tell what a limiter or a database adds. */
 const measures: readonly Measure[] = [
   { name: "requests", unit: "1/s" },
+  { name: "requests, absolute", unit: "1/s" },
   { name: "CPU per request", unit: "µs" },
   { name: "p50", unit: "ms" },
   { name: "p95", unit: "ms" },
   { name: "p99", unit: "ms" },
 ];
-const bars: Readonly<Record<string, Bar>> = { requests: { ratioMin: 0.6 }, p95: { valueMax: 10 } };
+const bars: Readonly<Record<string, Bar>> = {
+  requests: { ratioMin: 0.6 },
+  "requests, absolute": { valueMin: 20_000 },
+  p95: { valueMax: 10 },
+};
 
 /** An authenticated GET through the whole stack against a bare Hono route. */
 export const httpAuth: readonly Bench[] = [
@@ -27,6 +32,15 @@ export const httpAuth: readonly Bench[] = [
     rounds: 5,
     measures: measures.map((it) => ({ ...it, ...(bars[it.name] ? { bar: bars[it.name] } : {}) })),
     ...sides({ path: "/v1/bench", redis: false }),
+  },
+  {
+    name: "http-auth-better-auth",
+    what: "The same; peer: better-auth's get-session with its cookie cache, so that neither asks a database.",
+    needsRedis: false,
+    rounds: 3,
+    measures,
+    subject: sides({ path: "/v1/bench", redis: false }).subject,
+    peer: { what: "better-auth", start: startBetterAuth },
   },
   {
     name: "http-auth-redis",
@@ -61,7 +75,7 @@ function sides(options: { readonly path: string; readonly redis: boolean }): Pic
       start: async () => {
         made = make();
         const { keelson, user } = await made;
-        return loaded(keelson, { path: options.path, token: user.token });
+        return loaded(keelson, { path: options.path, headers: { authorization: `Bearer ${user.token}` } });
       },
     },
     peer: {
@@ -70,7 +84,7 @@ function sides(options: { readonly path: string; readonly redis: boolean }): Pic
         if (made === undefined) throw new Error("the subject starts first: it makes the user");
         const { databaseUrl, user } = await made;
         const bare = await startChild("http-bare-server.ts", { databaseUrl, userId: user.id });
-        return loaded(bare, { path: options.path, token: user.token });
+        return loaded(bare, { path: options.path, headers: { authorization: `Bearer ${user.token}` } });
       },
     },
   };
@@ -78,9 +92,22 @@ function sides(options: { readonly path: string; readonly redis: boolean }): Pic
 
 const cpuUsage = z.object({ user: z.number(), system: z.number() });
 
-async function loaded(server: Child, request: { readonly path: string; readonly token: string }): Promise<RunningSide> {
-  const url = `${await server.ask("url", {}, z.string())}${request.path}`;
-  const headers = { authorization: `Bearer ${request.token}` };
+async function startBetterAuth(): Promise<RunningSide> {
+  const server = await startChild("http-better-auth-server.ts", { databaseUrl: await emptyPostgres() });
+  const signedUp = await fetch(`${await server.ask("url", {}, z.string())}/api/auth/sign-up/email`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ email: "ada@example.com", password: "correct horse battery staple", name: "Ada" }),
+  });
+  const cookie = signedUp.headers.getSetCookie().map((line) => line.slice(0, line.indexOf(";")));
+  return loaded(server, { path: "/api/auth/get-session", headers: { cookie: cookie.join("; ") } });
+}
+
+async function loaded(
+  server: Child,
+  { path, headers }: { readonly path: string; readonly headers: Readonly<Record<string, string>> },
+): Promise<RunningSide> {
+  const url = `${await server.ask("url", {}, z.string())}${path}`;
   const cpuMicros = async () => {
     const { user, system } = await server.ask("cpu", {}, cpuUsage);
     return user + system;
@@ -91,6 +118,7 @@ async function loaded(server: Child, request: { readonly path: string; readonly 
       const report = await generateLoad({ url, headers, connections, seconds });
       return {
         requests: report.requests / report.seconds,
+        "requests, absolute": report.requests / report.seconds,
         "CPU per request": ((await cpuMicros()) - before) / report.requests,
         p50: report.p50Ms,
         p95: report.p95Ms,

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { authSettings, readConfig } from "../../app/config.ts";
 import { createGuards } from "../../app/http/guards.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer } from "../../app/http/route.ts";
+import { requireSameOrigin } from "../../app/http/same-origin.ts";
 import { createApp, listen } from "../../app/http/server.ts";
 import { systemNow as now } from "../../app/platform/clock.ts";
 import { createIdempotencyRecords } from "../../app/platform/idempotency/store.ts";
@@ -23,6 +24,7 @@ const config = readConfig(undefined, {
   ...(redisUrl ? { REDIS_URL: redisUrl } : {}),
   KEELSON_KEY_PREFIX: "bench",
   KEELSON_RATE_LIMIT_PER_MINUTE: "10000000",
+  KEELSON_LOGIN_LIMIT_PER_MINUTE: "10000000",
 });
 const log = createLogger({ level: config.LOG_LEVEL, part: "main" });
 const database = openDatabase({ url: databaseUrl, connectionsMax: 10, applicationName: "keelson bench" });
@@ -39,19 +41,23 @@ const auth = await openAuthService({
   now,
   log,
 });
+const sameOrigin = requireSameOrigin([]);
 const guards = createGuards({
   verify: auth.verify,
+  sameOrigin,
   limiter: openLimiter({ config, databaseUrl }, { sql: database.sql, log }),
   idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
   bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
   requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
+  refusalsPerMinute: config.KEELSON_REFUSED_LIMIT_PER_MINUTE,
   credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
 });
 const app = createApp({
   log,
-  trustProxy: config.KEELSON_TRUST_PROXY,
+  trustedProxies: config.KEELSON_TRUST_PROXY,
+  corsOrigins: [],
   readiness: async () => ({ status: "ready", dependencies: {} }),
-  services: [authRoutes({ auth, guards }), benchRoutes(guards)],
+  services: [authRoutes({ auth, sameOrigin, guards }), benchRoutes(guards)],
 });
 const http = listen(app, { host: "127.0.0.1", port: 0 });
 answerParent({ url: () => http.url, cpu: () => process.cpuUsage() });

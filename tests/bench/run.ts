@@ -1,12 +1,13 @@
 import { parseArgs } from "node:util";
 import { stopTestServices, testRedis } from "../services.ts";
+import { auth } from "./auth.ts";
 import { compare } from "./harness.ts";
 import { httpAuth } from "./http-auth.ts";
 import { queue } from "./queue.ts";
 import { record } from "./report.ts";
 
 // bun run bench [name…] [--rounds N]: `queue` stands for every bench whose name begins with `queue-`.
-const benches = [...httpAuth, ...queue];
+const benches = [...httpAuth, ...auth, ...queue];
 
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);

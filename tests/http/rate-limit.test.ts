@@ -16,6 +16,7 @@ describe.each(available)("limits on %s", (substrate) => {
   const running = sharedCopy(substrate, {
     KEELSON_RATE_LIMIT_PER_MINUTE: String(perMinute),
     KEELSON_LOGIN_LIMIT_PER_MINUTE: String(triesPerMinute),
+    KEELSON_REFUSED_LIMIT_PER_MINUTE: "3",
     KEELSON_TRUST_PROXY: "true",
   });
 
@@ -59,6 +60,15 @@ describe.each(available)("limits on %s", (substrate) => {
     expect(answers.map(({ status }) => status)).toEqual([200, 400, 404, 404, 200]);
     expect(answers.map(remainingOf)).toEqual([4, 3, 2, 1, 0]);
     expectRefused(await request(running.url, "/v1/tasks", { token }));
+  });
+
+  test("an address that shows what is not accepted is told to wait; who shows a good token is not held up by it", async () => {
+    const address = freshAddress();
+    const token = await signUpFrom(freshAddress());
+    const show = (shown: string) => request(running.url, "/v1/me", { token: shown, headers: from(address) });
+    for (let n = 0; n < 3; n += 1) expectProblem(await show("a.b.c"), "invalid_token");
+    expectRefused(await show("a.b.c"));
+    expect((await show(token)).status).toBe(200);
   });
 
   test("tries of credentials count by address, under their own policy", async () => {

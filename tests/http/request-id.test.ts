@@ -8,9 +8,10 @@ routes.on(["GET", "POST"], "/origin", (c) => {
   return c.json(c.env.origin);
 });
 const served = serveRoutes(routes);
-const behindProxy = serveRoutes(routes, { trustProxy: true });
+const behindTwo = serveRoutes(routes, { trustedProxies: 2 });
+const behindProxy = serveRoutes(routes, { trustedProxies: 1 });
 afterAll(async () => {
-  await Promise.all([served.stop(AbortSignal.abort()), behindProxy.stop(AbortSignal.abort())]);
+  await Promise.all([served, behindProxy, behindTwo].map((it) => it.stop(AbortSignal.abort())));
 });
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";
@@ -67,12 +68,16 @@ describe("traceparent (W3C Trace Context)", () => {
 });
 
 describe("the client address", () => {
-  const forwarded = { "x-forwarded-for": "203.0.113.7, 10.0.0.1" };
-
-  test("X-Forwarded-For counts only behind a trusted proxy", async () => {
-    expect((await request(served.url, "/origin", { headers: forwarded })).body.ip).toBe("127.0.0.1");
-    expect((await request(behindProxy.url, "/origin", { headers: forwarded })).body.ip).toBe("203.0.113.7");
+  test("X-Forwarded-For counts only behind a trusted proxy, and only what that proxy wrote", async () => {
+    const headers = { "x-forwarded-for": "198.51.100.1, 203.0.113.7" };
+    expect((await request(served.url, "/origin", { headers })).body.ip).toBe("127.0.0.1");
+    expect((await request(behindProxy.url, "/origin", { headers })).body.ip).toBe("203.0.113.7");
+    expect((await request(behindTwo.url, "/origin", { headers })).body.ip).toBe("198.51.100.1");
     expect((await request(behindProxy.url, "/origin")).body.ip).toBe("127.0.0.1");
+  });
+
+  test("a request that came through fewer proxies has the address of its connection", async () => {
+    expect((await request(behindTwo.url, "/origin", { headers: { "x-forwarded-for": "203.0.113.7" } })).body.ip).toBe("127.0.0.1");
   });
 
   test("a body in chunks does not hide it", async () => {

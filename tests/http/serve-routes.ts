@@ -11,11 +11,12 @@ export interface ServedRoutes {
   stop(now: AbortSignal): Promise<void>;
 }
 
-export function serveRoutes(routes: OpenAPIHono<AppEnv>, options: { readonly trustProxy?: boolean } = {}): ServedRoutes {
+export function serveRoutes(routes: OpenAPIHono<AppEnv>, options: { readonly trustedProxies?: number } = {}): ServedRoutes {
   const log: Record<string, unknown>[] = [];
   const app = createApp({
     log: pino({ level: "debug", base: null }, { write: (line: string) => void log.push(JSON.parse(line)) }),
-    trustProxy: options.trustProxy ?? false,
+    trustedProxies: options.trustedProxies ?? 0,
+    corsOrigins: [],
     readiness: async () => ({ status: "ready", dependencies: {} }),
     services: [routes],
   });

@@ -4,15 +4,18 @@ import { defaultLimits } from "../../sandbox/limits.ts";
 
 let count = 0;
 
-export function request(code: string, options: Partial<ExecutionRequest> = {}): ExecutionRequest {
+type Options = Partial<ExecutionRequest> & { readonly input?: unknown };
+
+export function request(code: string, { input, ...options }: Options = {}): ExecutionRequest {
   count += 1;
-  return { id: `exe_${count}`, code, timeoutMs: 3_000, memoryBytes: defaultLimits.memoryBytes, ...options };
+  const inputText = input === undefined ? {} : { inputText: JSON.stringify(input) };
+  return { id: `exe_${count}`, code, timeoutMs: 3_000, memoryBytes: defaultLimits.memoryBytes, ...inputText, ...options };
 }
 
 const engine: Engine = createEngine();
 
 /** Runs in this process, which only programs that leave the engine in order may do. */
-export async function run(code: string, options: Partial<ExecutionRequest> = {}): Promise<ExecutionOutcome> {
+export async function run(code: string, options: Options = {}): Promise<ExecutionOutcome> {
   const { outcome, spoiled } = await engine.execute(request(code, options));
   if (spoiled !== undefined) throw new Error(`the engine was spoiled: ${spoiled}`);
   return outcome;

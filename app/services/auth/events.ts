@@ -46,8 +46,10 @@ export const sessionOpened = defineEvent({ type: "session.opened", data: z.objec
 export const revocationReasons = [
   "logout",
   "remote_logout",
+  "admin_logout",
   "reuse",
   "idle",
+  "too_old",
   "too_many",
   "password_changed",
   "user_disabled",
@@ -137,3 +139,34 @@ export const teamInvitationWithdrawn = defineEvent({
   audited: true,
   data: z.object({ invitationId: z.string() }),
 });
+
+/** The subject is the user. An account at the provider opens theirs from now on. */
+export const identityLinked = defineEvent({
+  type: "identity.linked",
+  audited: true,
+  data: z.object({ provider: z.string(), how: z.enum(["signed_up", "verified_email", "signed_in"]) }),
+});
+
+/** The subject is the user. */
+export const identityUnlinked = defineEvent({ type: "identity.unlinked", audited: true, data: z.object({ provider: z.string() }) });
+/** The subject is the account, or nobody for a whole network. Tries to log in have to wait from now on. */
+export const loginBlocked = defineEvent({
+  type: "security.login_blocked",
+  audited: true,
+  data: z.object({ scope: z.enum(["account_network", "network", "account"]), failures: z.number().int() }),
+});
+
+/** The subject is the user. */
+export const passwordChanged = defineEvent({
+  type: "user.password_changed",
+  audited: true,
+  data: z.object({ how: z.enum(["change", "set", "reset"]) }),
+});
+
+const linkPurpose = z.enum(["verify_email", "reset_password", "magic_link"]);
+
+/** The subject is the user. Whoever reads the mail can follow the link. */
+export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true, data: z.object({ purpose: linkPurpose }) });
+
+/** The subject is the user. */
+export const emailVerified = defineEvent({ type: "user.email_verified", audited: true, data: z.object({ by: linkPurpose }) });

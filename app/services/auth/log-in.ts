@@ -40,6 +40,8 @@ export interface LogInDeps {
   readonly sessionsMax: number;
   /** Sessions may be used only from the network they were opened from. */
   readonly bindNetwork: boolean;
+  /** Nobody comes in before their e-mail address is verified. */
+  readonly requireVerifiedEmail: boolean;
   readonly now: Now;
 }
 
@@ -58,9 +60,12 @@ const pastMax = 100;
  * The one gate behind every way to log in. Whoever comes here has shown one factor; the gate asks for the second, refuses disabled accounts,
  * makes room, and opens the session. Both verbs are part of the caller's unit of work.
  */
-export function createLogIn({ store, authority, sessions, tokens, secondFactor, sendMail, sessionsMax, bindNetwork, now }: LogInDeps) {
+export function createLogIn(deps: LogInDeps) {
+  const { store, authority, sessions, tokens, secondFactor, sendMail, sessionsMax, bindNetwork, now } = deps;
+
   const prove = async (unit: Unit, { user, method, totp }: Entry): Promise<AuthenticationMethod[]> => {
     if (user.disabledAt) throw new Problem("account_disabled");
+    if (deps.requireVerifiedEmail && !user.emailVerifiedAt) throw new Problem("email_not_verified");
     // A passkey is something one has, unlocked by something one is or knows: two factors already.
     const second = method === "hwk" ? undefined : await secondFactor(unit, user.id, totp);
     return second === undefined ? [method] : [method, second];
@@ -96,6 +101,7 @@ export function createLogIn({ store, authority, sessions, tokens, secondFactor, 
     open: async (unit: Unit, entry: Entry): Promise<SignedIn> => {
       const { user, origin } = entry;
       const methods = await prove(unit, entry);
+      await store.lockUser(user.id, unit.tx);
       const at = now();
       const sighting: Sighting = { device: deviceName(origin.userAgent), ip: origin.ip ?? null, createdAt: at };
       const suspicions = suspicionsOf(sighting, await store.pastOf(user.id, pastMax, unit.tx));
@@ -134,7 +140,7 @@ export function createLogIn({ store, authority, sessions, tokens, secondFactor, 
         origin,
         data: { userId: user.id, change: "user_added" },
       });
-      return tokens.issue(unit, { session: changed, user, users: await store.memberIds(session.id, unit.tx) });
+      return tokens.reissue(unit, { session: changed, user, users: await store.memberIds(session.id, unit.tx) });
     },
   };
 }

@@ -51,6 +51,22 @@ export function invitationMail(about: {
   };
 }
 
+export function identityNotice(
+  user: Recipient,
+  { provider, change }: { readonly provider: string; readonly change: "linked" | "unlinked" },
+): Mail {
+  const what =
+    change === "linked" ? `An account at ${provider} now opens your account` : `Accounts at ${provider} no longer open your account`;
+  return {
+    to: user.email,
+    subject: `${provider} was ${change}`,
+    text: letter(user, [
+      `${what}.`,
+      "If it was you, there is nothing to do. If not, change your password and look at what is linked to your account.",
+    ]),
+  };
+}
+
 /** Greeting and paragraphs, as all mails of this service look. */
 export function letter(user: Recipient, paragraphs: readonly string[]): string {
   return [`Hello${user.name ? ` ${user.name}` : ""},`, ...paragraphs].join("\n\n");

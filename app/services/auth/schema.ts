@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 import { storableText } from "../../platform/text.ts";
 
 /** What several parts of the service ask for or answer with. */
-export const email = z.email().max(254).openapi({ example: "ada@example.com" });
+/** The length comes first: the expression behind it takes its time. */
+export const email = storableText(254).pipe(z.email()).openapi({ example: "ada@example.com" });
 /** Length is counted in characters, not bytes or UTF-16 units (OWASP ASVS 5.0, 6.2). */
 export const newPassword = z
   .string()
@@ -42,5 +43,7 @@ const tokens = z.object({
   expiresIn: z.number().int().openapi({ description: "Seconds the access token is good for", example: 900 }),
 });
 
-export const signedIn = tokens.extend({ user, session }).openapi("SignedIn");
+export const signedIn = tokens.extend({ user, session });
 export type SignedIn = z.infer<typeof signedIn>;
+/** As it is answered: with `X-Session-Transport: cookie` the two tokens are in cookies, which no script can read, and not in the body. */
+export const signedInAnswer = signedIn.partial({ accessToken: true, refreshToken: true }).openapi("SignedIn");

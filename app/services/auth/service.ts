@@ -14,13 +14,19 @@ import { createApiKeyService } from "./api-keys/service.ts";
 import { createApiKeyStore } from "./api-keys/store.ts";
 import { createVerifyApiKey } from "./api-keys/verify.ts";
 import { createCan } from "./can.ts";
+import { createAnswerFirst } from "./email/answer-first.ts";
+import { createMailedLinks } from "./email/links.ts";
+import { createEmailService } from "./email/service.ts";
 import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
-import { createCheckPassword } from "./passwords/check.ts";
-import { createPasswords } from "./passwords/hashing.ts";
+import { openOauth } from "./oauth/open.ts";
+import { createOneTimeTokens } from "./one-time-tokens.ts";
+import { openPasswords } from "./passwords/open.ts";
+import { createPasswordService } from "./passwords/service.ts";
 import { createActivity } from "./sessions/activity.ts";
 import { createAuthority } from "./sessions/authority.ts";
+import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
 import { createRefresh } from "./sessions/refresh.ts";
 import { createSessionService } from "./sessions/service.ts";
 import { createSessionTokens } from "./sessions/session-tokens.ts";
@@ -80,13 +86,37 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     now,
   });
 
-  const { refreshTokenSeconds: refreshSeconds, refreshGraceSeconds: graceSeconds, sessionIdleSeconds: idleSeconds } = settings;
+  const {
+    sessionMaxSeconds,
+    refreshTokenSeconds: refreshSeconds,
+    refreshGraceSeconds: graceSeconds,
+    sessionIdleSeconds: idleSeconds,
+  } = settings;
   const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds, now });
   const authority = createAuthority({ store: sessionStore, revocations });
   const sessions = createSessionService({ store: sessionStore, authority, transact, tokens, now });
-  const refresh = createRefresh({ store: sessionStore, transact, tokens, sessions, refreshSeconds, graceSeconds, idleSeconds, now });
+  const refresh = createRefresh({
+    store: sessionStore,
+    transact,
+    tokens,
+    sessions,
+    refreshSeconds,
+    graceSeconds,
+    idleSeconds,
+    sessionMaxSeconds,
+    now,
+  });
 
-  const passwords = createPasswords();
+  const { passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
+    db,
+    store,
+    sightings: async (userId, limit) => sessionStore.pastOf(userId, limit, db),
+    transact,
+    settings,
+    now,
+    log,
+  });
+  const requireVerifiedEmail = settings.emailVerification === "required";
   const logIn = createLogIn({
     store: sessionStore,
     authority,
@@ -96,10 +126,57 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     sendMail,
     sessionsMax: settings.sessionsMax,
     bindNetwork: settings.bindNetwork,
+    requireVerifiedEmail,
     now,
   });
-  const checkPassword = createCheckPassword({ store, passwords, transact });
-  const accounts = createAccountService({ store, transact, logIn, passwords, checkPassword, signup: settings.signup, now });
+
+  const answerFirst = createAnswerFirst(log);
+  const oneTimeTokens = createOneTimeTokens({ store, now });
+  const { publicUrl } = settings;
+  const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, transact, sendMail, publicUrl, now });
+  const email = createEmailService({ users: store, links, answerFirst, logIn, transact, verification: settings.emailVerification });
+  const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
+  const passwordService = createPasswordService({
+    users: store,
+    store: passwordStore,
+    transact,
+    passwords,
+    policy,
+    checkPassword,
+    lockout,
+    sessions,
+    links,
+    answerFirst,
+    assertRecentLogIn,
+    sendMail,
+    historyMax: settings.passwordHistory,
+    now,
+  });
+  const accounts = createAccountService({
+    store,
+    transact,
+    logIn,
+    passwords,
+    policy,
+    checkPassword,
+    holdChecked,
+    email,
+    requireVerifiedEmail,
+    signup: settings.signup,
+    now,
+  });
+  const oauth = openOauth({
+    db,
+    users: store,
+    sessions: sessionStore,
+    assertRecentLogIn,
+    oneTimeTokens,
+    transact,
+    logIn,
+    sendMail,
+    settings,
+    now,
+  });
 
   const keyStore = createApiKeyStore(db);
   const keyActivity = createActivity({ store: keyStore, now });
@@ -109,7 +186,7 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   const teamStore = createTeamStore(db);
   const membership = createMembership(teamStore);
 
-  const users = createUserService({ store, sessionStore, sessions, keys, transact, createTask, now });
+  const users = createUserService({ store, assertRecentLogIn, sessions, keys, transact, createTask, now });
 
   return {
     apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax: settings.apiKeysMax, now }),
@@ -120,6 +197,9 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     can: createCan({ teamRole: teamStore.roleOf }),
     accounts,
     users,
+    oauth,
+    passwords: passwordService,
+    email,
     sessions,
     refresh,
     signingKeys,
@@ -137,11 +217,14 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
       { name: "forget old revocations", run: () => tokenStore.deleteRevocations(settings.accessTokenSeconds + 3_600) },
       { name: "forget old refresh tokens", run: () => sessionStore.deleteOldRefreshTokens(now()) },
       { name: "forget expired one-time tokens", run: () => store.deleteExpiredOneTimeTokens(now()) },
+      { name: "forget old log-in failures", run: lockout.purge },
+      { name: "look for imported passwords", run: imported.look },
     ] satisfies readonly Chore[],
     /** Calls back for each session whose tokens, all or those of older versions, are refused from now on. */
     onRevoked: revocations.onRevoked,
     stop: async () => {
       for (const end of unwatch) end();
+      await answerFirst.settled();
       for (const { flush } of [activity, keyActivity])
         await flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions and keys were last used"));
       await credits.settled();

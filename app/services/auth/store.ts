@@ -6,6 +6,8 @@ export type UserRow = typeof users.$inferSelect;
 export type OneTimeTokenRow = typeof oneTimeTokens.$inferSelect;
 export type AuthStore = ReturnType<typeof createAuthStore>;
 
+const setupLock = 7_165_105;
+
 /** What all parts of the service share: the accounts, and tokens that work once. */
 export function createAuthStore(db: Db) {
   return {
@@ -36,6 +38,11 @@ export function createAuthStore(db: Db) {
     hasAdmin: async (on: Queryable = db): Promise<boolean> => {
       const rows = await on.select({ id: users.id }).from(users).where(eq(users.role, "admin")).limit(1);
       return rows.length > 0;
+    },
+
+    /** Until the transaction ends nobody else makes the first administrator. */
+    lockSetup: async (on: Queryable): Promise<void> => {
+      await on.execute(sql`select pg_advisory_xact_lock(${setupLock})`);
     },
 
     /** Replaces any unused set-up token: only the newest link works. */

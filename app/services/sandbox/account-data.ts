@@ -1,5 +1,5 @@
 import type { AccountData } from "../../platform/account-data.ts";
-import { toView } from "./service.ts";
+import { toSummary } from "./service.ts";
 import type { ExecutionStore } from "./store.ts";
 
 /** As many executions as one account's export holds, the newest first. */
@@ -8,7 +8,7 @@ const exportedMax = 10_000;
 export function sandboxAccountData(store: Pick<ExecutionStore, "list" | "deleteOwnedBy">): AccountData {
   return {
     service: "sandbox",
-    export: async (ownerId) => (await store.list({ ownerId, limit: exportedMax })).map(toView),
+    export: async (ownerId) => (await store.list({ ownerId, limit: exportedMax })).map(toSummary),
     erase: store.deleteOwnedBy,
   };
 }

@@ -41,7 +41,7 @@ export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly
       async (c) => {
         const input = c.req.valid("json");
         const verb = input.wait ? sandbox.run : sandbox.submit;
-        const answer = await verb(actorOf(c), input, c.env.requestId);
+        const answer = await verb(actorOf(c), input, { requestId: c.env.requestId, signal: c.req.raw.signal });
         return "taskId" in answer ? c.json(answer, 202) : c.json(answer, 200);
       },
     )

@@ -29,8 +29,8 @@ export function executionRequest(bounds: SandboxBounds) {
         .default(null)
         .refine((input) => isWithinDepth(input, inputDepthMax), { error: `nested more than ${inputDepthMax} levels deep` })
         .openapi({ description: "any JSON; null when left out", example: { numbers: [1, 2, 3] } }),
-      timeoutMs: z.number().int().min(1).max(bounds.timeoutMsMax).default(timeoutMsDefault),
-      memoryBytes: z.number().int().min(1_048_576).max(bounds.memoryBytesMax).default(memoryBytesDefault),
+      timeoutMs: z.number().int().min(1).max(bounds.timeoutMsMax).default(Math.min(timeoutMsDefault, bounds.timeoutMsMax)),
+      memoryBytes: z.number().int().min(1_048_576).max(bounds.memoryBytesMax).default(Math.min(memoryBytesDefault, bounds.memoryBytesMax)),
       seed: z
         .union([z.string().max(64).refine(noNul.check, { error: noNul.error }), z.number().int()])
         .transform(String)
@@ -70,9 +70,12 @@ export const execution = z
   })
   .openapi("Execution");
 
+/** In lists; output and logs are in the execution itself. */
+export const executionSummary = execution.omit({ output: true, logs: true }).openapi("ExecutionSummary");
+
 export const executionAnswer = z.object({ execution });
 export const executionAccepted = z.object({ execution, taskId: z.string() });
-export const executionPage = z.object({ data: z.array(execution), nextCursor: z.string().nullable() }).openapi("ExecutionPage");
+export const executionPage = z.object({ data: z.array(executionSummary), nextCursor: z.string().nullable() }).openapi("ExecutionPage");
 
 export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),

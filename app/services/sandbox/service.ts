@@ -9,9 +9,10 @@ import type { Can } from "../auth/can.ts";
 import type { TaskLifecycle } from "../tasks/lifecycle.ts";
 import { executionFinished } from "./events.ts";
 import { executeJob } from "./jobs.ts";
-import type { ExecutionInput, execution as executionSchema } from "./schema.ts";
-import { type ExecutionRow, type ExecutionStore, outcomeColumns } from "./store.ts";
+import type { ExecutionInput, execution as executionSchema, executionSummary } from "./schema.ts";
+import { type ExecutionRow, type ExecutionStore, type ExecutionSummaryRow, outcomeColumns } from "./store.ts";
 
+export type ExecutionSummary = z.infer<typeof executionSummary>;
 export type ExecutionView = z.infer<typeof executionSchema>;
 export type SandboxService = ReturnType<typeof createSandboxService>;
 
@@ -21,7 +22,7 @@ export interface SandboxDeps {
   readonly createTask: TaskLifecycle["create"];
   readonly can: Can;
   /** Runs a program in a cell of this copy and rejects when none can be had; undefined on a copy without the sandbox role. */
-  readonly execute: ((request: ExecutionRequest) => Promise<ExecutionOutcome>) | undefined;
+  readonly execute: ((request: ExecutionRequest, signal: AbortSignal) => Promise<ExecutionOutcome>) | undefined;
   /** Resolves when the task has ended, or when `signal` aborts. */
   readonly taskEnd: (taskId: string, signal: AbortSignal) => Promise<void>;
   readonly now: Now;
@@ -29,6 +30,13 @@ export interface SandboxDeps {
 
 /** How long a request waits beyond the program's own limit for a program that another copy runs. */
 const remotePatienceMs = 10_000;
+
+/** The request that asks. */
+interface Caller {
+  readonly requestId: string;
+  /** Aborts when the client has gone: a program that only it waits for is not run to its end. */
+  readonly signal: AbortSignal;
+}
 
 type Accepted = { readonly execution: ExecutionView; readonly taskId: string };
 
@@ -39,7 +47,11 @@ export function createSandboxService({ store, transact, createTask, can, execute
       throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
   };
 
-  const runHere = async (actor: Actor, input: ExecutionInput, run: NonNullable<typeof execute>): Promise<ExecutionView> => {
+  const runHere = async (
+    actor: Actor,
+    input: ExecutionInput,
+    run: (request: ExecutionRequest) => Promise<ExecutionOutcome>,
+  ): Promise<ExecutionView> => {
     const row = newRow(actor, input, now());
     const outcome = await run(toRequest(row));
     const finishedAt = now();
@@ -55,7 +67,7 @@ export function createSandboxService({ store, transact, createTask, can, execute
     return toView(stored);
   };
 
-  const submit = (actor: Actor, input: ExecutionInput, requestId: string): Promise<Accepted> =>
+  const submit = (actor: Actor, input: ExecutionInput, { requestId }: Caller): Promise<Accepted> =>
     transact(async (unit) => {
       const row = newRow(actor, input, now());
       const task = await createTask(unit, { contract: executeJob, input: { executionId: row.id }, ...ownershipOf(actor), requestId });
@@ -65,19 +77,19 @@ export function createSandboxService({ store, transact, createTask, can, execute
 
   return {
     /** Runs the program and answers with its result; without cells of its own this copy waits for another, and when that takes long answers with the task. */
-    run: async (actor: Actor, input: ExecutionInput, requestId: string): Promise<{ readonly execution: ExecutionView } | Accepted> => {
+    run: async (actor: Actor, input: ExecutionInput, caller: Caller): Promise<{ readonly execution: ExecutionView } | Accepted> => {
       await assertMayMake(actor);
-      if (execute) return { execution: await runHere(actor, input, execute) };
-      const accepted = await submit(actor, input, requestId);
+      if (execute) return { execution: await runHere(actor, input, (request) => execute(request, caller.signal)) };
+      const accepted = await submit(actor, input, caller);
       await taskEnd(accepted.taskId, AbortSignal.timeout(input.timeoutMs + remotePatienceMs));
       const row = await store.find(accepted.execution.id);
       return row?.finishedAt ? { execution: toView(row) } : accepted;
     },
 
     /** Stores the program and asks for it to be run as a task; both or neither. */
-    submit: async (actor: Actor, input: ExecutionInput, requestId: string): Promise<Accepted> => {
+    submit: async (actor: Actor, input: ExecutionInput, caller: Caller): Promise<Accepted> => {
       await assertMayMake(actor);
-      return submit(actor, input, requestId);
+      return submit(actor, input, caller);
     },
 
     get: async (actor: Actor, id: string): Promise<ExecutionView> => {
@@ -93,7 +105,7 @@ export function createSandboxService({ store, transact, createTask, can, execute
         limit: query.limit + 1,
       });
       const page = rows.slice(0, query.limit);
-      return { data: page.map(toView), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
+      return { data: page.map(toSummary), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
     },
   };
 }
@@ -116,19 +128,21 @@ function newRow(actor: Actor, input: ExecutionInput, createdAt: Date): NewRow {
 }
 
 /** The request a cell gets for a stored execution. */
-export function toRequest(row: Pick<NewRow, "id" | "code" | "input" | "timeoutMs" | "memoryBytes" | "seed">): ExecutionRequest {
-  const { id, code, input = null, timeoutMs, memoryBytes, seed } = row;
-  return { id, code, input, timeoutMs, memoryBytes, ...(seed ? { seed } : {}) };
+export function toRequest(row: Pick<NewRow, "id" | "ownerId" | "code" | "input" | "timeoutMs" | "memoryBytes" | "seed">): ExecutionRequest {
+  const { id, ownerId: owner, code, input = null, timeoutMs, memoryBytes, seed } = row;
+  return { id, owner, code, inputText: JSON.stringify(input), timeoutMs, memoryBytes, ...(seed ? { seed } : {}) };
 }
 
 export function toView(row: ExecutionRow): ExecutionView {
+  return { ...toSummary(row), ...(row.status === "succeeded" ? { output: row.output } : {}), logs: [...row.logs] };
+}
+
+export function toSummary(row: ExecutionSummaryRow): ExecutionSummary {
   return {
     id: row.id,
     status: row.status,
     ...(row.taskId ? { taskId: row.taskId } : {}),
-    ...(row.status === "succeeded" ? { output: row.output } : {}),
     ...(row.error ? { error: row.error } : {}),
-    logs: [...row.logs],
     ...(row.receipt ? { receipt: row.receipt } : {}),
     createdAt: row.createdAt.toISOString(),
     ...(row.finishedAt ? { finishedAt: row.finishedAt.toISOString() } : {}),

@@ -1,9 +1,12 @@
-import { and, desc, eq, isNull, lt } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, isNull, lt } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
 import { executions } from "../../../db/schema/sandbox.ts";
 import type { ExecutionOutcome } from "../../../sandbox/execution.ts";
 
 export type ExecutionRow = typeof executions.$inferSelect;
+/** A page holds many executions, and each of these may hold a megabyte. */
+const { code: _code, input: _input, output: _output, logs: _logs, ...summaryColumns } = getTableColumns(executions);
+export type ExecutionSummaryRow = Omit<ExecutionRow, "code" | "input" | "output" | "logs">;
 export type ExecutionStore = ReturnType<typeof createExecutionStore>;
 
 export interface ExecutionFilter {
@@ -31,9 +34,9 @@ export function createExecutionStore(db: Db) {
     },
 
     /** What is the user's own, or with `teamId` the team's. */
-    list: (filter: ExecutionFilter): Promise<ExecutionRow[]> =>
+    list: (filter: ExecutionFilter): Promise<ExecutionSummaryRow[]> =>
       db
-        .select()
+        .select(summaryColumns)
         .from(executions)
         .where(and(belongsTo(filter), filter.before ? lt(executions.id, filter.before) : undefined))
         .orderBy(desc(executions.id))

@@ -19,6 +19,9 @@ export const task = z
   })
   .openapi("Task");
 
+/** In lists; the result is in the task itself. */
+export const taskSummary = task.omit({ result: true }).openapi("TaskSummary");
+
 export const taskQuery = z.strictObject({
   queue: z.enum(queueNames).optional(),
   status: z.enum(taskStatuses).optional(),
@@ -26,4 +29,4 @@ export const taskQuery = z.strictObject({
   cursor: taskId.optional(),
 });
 
-export const taskPage = z.object({ data: z.array(task), nextCursor: z.string().nullable() }).openapi("TaskPage");
+export const taskPage = z.object({ data: z.array(taskSummary), nextCursor: z.string().nullable() }).openapi("TaskPage");

@@ -3,11 +3,12 @@ import { type Actor, ownershipOf } from "../../platform/actor.ts";
 import { Problem } from "../../platform/errors.ts";
 import type { Can } from "../auth/can.ts";
 import type { TaskEvent } from "./events.ts";
-import type { taskQuery, task as taskSchema } from "./schema.ts";
+import type { taskQuery, task as taskSchema, taskSummary } from "./schema.ts";
 import { isFinal } from "./states.ts";
-import type { TaskRow, TaskStore } from "./store.ts";
+import type { TaskRow, TaskStore, TaskSummaryRow } from "./store.ts";
 import type { WatchTask } from "./watch.ts";
 
+export type TaskSummary = z.infer<typeof taskSummary>;
 export type TaskView = z.infer<typeof taskSchema>;
 export type TaskService = ReturnType<typeof createTaskService>;
 
@@ -22,7 +23,7 @@ export function createTaskService(deps: { readonly store: TaskStore; readonly wa
   return {
     get: async (actor: Actor, id: string): Promise<TaskView> => toView(await visible(actor, id)),
 
-    list: async (actor: Actor, query: z.infer<typeof taskQuery>): Promise<{ data: TaskView[]; nextCursor: string | null }> => {
+    list: async (actor: Actor, query: z.infer<typeof taskQuery>): Promise<{ data: TaskSummary[]; nextCursor: string | null }> => {
       const rows = await deps.store.list({
         ...(actor.role === "admin" ? {} : ownershipOf(actor)),
         ...(query.queue ? { queue: query.queue } : {}),
@@ -31,7 +32,7 @@ export function createTaskService(deps: { readonly store: TaskStore; readonly wa
         limit: query.limit + 1,
       });
       const page = rows.slice(0, query.limit);
-      return { data: page.map(toView), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
+      return { data: page.map(toSummary), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
     },
 
     /** The task's history after entry `afterSeq` and on, up to its result; undefined when that reader has seen it all. */
@@ -49,14 +50,17 @@ export function createTaskService(deps: { readonly store: TaskStore; readonly wa
   };
 }
 
-export function toView(row: TaskRow): TaskView {
+function toView(row: TaskRow): TaskView {
+  return { ...toSummary(row), ...(row.status === "completed" ? { result: row.result } : {}) };
+}
+
+export function toSummary(row: TaskSummaryRow): TaskSummary {
   return {
     id: row.id,
     queue: row.queue as TaskView["queue"],
     status: row.status,
     progress: row.progress,
     attempts: row.attempts,
-    ...(row.status === "completed" ? { result: row.result } : {}),
     ...(row.error && row.status !== "completed" ? { error: row.error } : {}),
     createdAt: row.createdAt.toISOString(),
     ...(row.startedAt ? { startedAt: row.startedAt.toISOString() } : {}),

@@ -1,10 +1,13 @@
-import { and, asc, desc, eq, gt, inArray, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, inArray, isNull, lt, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
 import { taskEvents, tasks } from "../../../db/schema/tasks.ts";
 import type { TaskEvent } from "./events.ts";
 import { predecessorsOf, type TaskStatus } from "./states.ts";
 
 export type TaskRow = typeof tasks.$inferSelect;
+/** A page holds many tasks, and each of these may hold a megabyte. */
+const { input: _input, result: _result, ...summaryColumns } = getTableColumns(tasks);
+export type TaskSummaryRow = Omit<TaskRow, "input" | "result">;
 export type TaskChanges = Partial<Pick<TaskRow, "attempts" | "result" | "error" | "startedAt" | "finishedAt" | "progress">>;
 export type TaskStore = ReturnType<typeof createTaskStore>;
 
@@ -47,9 +50,9 @@ export function createTaskStore(db: Db) {
       await on.delete(tasks).where(eq(tasks.ownerId, ownerId));
     },
 
-    list: (filter: TaskFilter): Promise<TaskRow[]> =>
+    list: (filter: TaskFilter): Promise<TaskSummaryRow[]> =>
       db
-        .select()
+        .select(summaryColumns)
         .from(tasks)
         .where(
           and(

@@ -1,8 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../../http/env.ts";
 import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
-import { signedIn } from "../schema.ts";
-import { loginRequest, setupRequest, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
+import { signedInBody } from "../answer-signed-in.ts";
+import { signedInAnswer } from "../schema.ts";
+import { loginRequest, setupRequest, signedUp, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
 import type { AccountService } from "./service.ts";
 import { setupPage } from "./setup-page.ts";
 
@@ -27,13 +28,18 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         method: "post",
         path: "/v1/auth/signup",
         summary: "Create an account and log in",
+        description:
+          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed.",
         request: { body: jsonBody(signupRequest) },
         responses: {
-          201: jsonAnswer("The account, its session and tokens", signedIn),
-          ...problemAnswers(...writeProblems, "signup_closed", "email_taken"),
+          201: jsonAnswer("The account, its session and tokens", signedUp),
+          ...problemAnswers(...writeProblems, "weak_password", "signup_closed", "email_taken"),
         },
       }),
-      async (c) => c.json(await accounts.signup(c.req.valid("json"), c.env.origin), 201),
+      async (c) => {
+        const signedUp = await accounts.signup(c.req.valid("json"), c.env.origin);
+        return c.json("session" in signedUp ? signedInBody(c, signedUp) : signedUp, 201);
+      },
     )
     .openapi(
       createRoute({
@@ -62,11 +68,11 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         summary: "Create the first administrator",
         request: { body: jsonBody(setupRequest) },
         responses: {
-          201: jsonAnswer("The administrator, its session and tokens", signedIn),
-          ...problemAnswers(...writeProblems, "invalid_setup_token", "email_taken"),
+          201: jsonAnswer("The administrator, its session and tokens", signedInAnswer),
+          ...problemAnswers(...writeProblems, "weak_password", "invalid_setup_token", "email_taken"),
         },
       }),
-      async (c) => c.json(await accounts.setup(c.req.valid("json"), c.env.origin), 201),
+      async (c) => c.json(signedInBody(c, await accounts.setup(c.req.valid("json"), c.env.origin)), 201),
     )
     .openapi(
       createRoute({
@@ -76,11 +82,11 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         summary: "Open a session",
         request: { body: jsonBody(loginRequest) },
         responses: {
-          200: jsonAnswer("The session and tokens", signedIn),
-          ...problemAnswers(...writeProblems, "invalid_credentials", "mfa_required", "account_disabled"),
+          200: jsonAnswer("The session and tokens", signedInAnswer),
+          ...problemAnswers(...writeProblems, "invalid_credentials", "mfa_required", "account_disabled", "email_not_verified"),
         },
       }),
-      async (c) => c.json(await accounts.login(c.req.valid("json"), c.env.origin), 200),
+      async (c) => c.json(signedInBody(c, await accounts.login(c.req.valid("json"), c.env.origin)), 200),
     )
     .openapi(
       createRoute({

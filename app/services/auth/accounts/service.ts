@@ -4,11 +4,13 @@ import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
+import type { EmailService } from "../email/service.ts";
 import { userSignedUp } from "../events.ts";
 import type { LogIn } from "../log-in.ts";
 import { hashToken } from "../one-time-tokens.ts";
-import type { CheckPassword } from "../passwords/check.ts";
+import type { CheckPassword, HoldChecked } from "../passwords/check.ts";
 import type { Passwords } from "../passwords/hashing.ts";
+import type { PasswordPolicy } from "../passwords/policy.ts";
 import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import { toUserView, type UserView } from "../views.ts";
@@ -21,18 +23,29 @@ export interface AccountDeps {
   readonly transact: Transact;
   readonly logIn: LogIn;
   readonly passwords: Passwords;
+  readonly policy: PasswordPolicy;
   readonly checkPassword: CheckPassword;
+  readonly holdChecked: HoldChecked;
+  readonly email: Pick<EmailService, "greet" | "assertVerified">;
+  readonly requireVerifiedEmail: boolean;
   readonly signup: "open" | "invite" | "closed";
   readonly now: Now;
 }
 
 type Signup = z.infer<typeof signupRequest>;
 
-export function createAccountService({ store, transact, logIn, passwords, checkPassword, signup, now }: AccountDeps) {
+export function createAccountService(deps: AccountDeps) {
+  const { store, transact, logIn, passwords, policy, checkPassword, holdChecked, signup, now } = deps;
+
   const createUser = async (
     unit: Unit,
     input: Pick<Signup, "email" | "name">,
-    as: { readonly passwordHash: string; readonly role: "user" | "admin"; readonly origin?: RequestOrigin },
+    as: {
+      readonly passwordHash: string;
+      readonly role: "user" | "admin";
+      readonly emailVerifiedAt?: Date | null;
+      readonly origin?: RequestOrigin;
+    },
   ): Promise<UserRow> => {
     const { origin, ...columns } = as;
     const user = await store.insertUser({ id: newId("user"), email: input.email, name: input.name, ...columns, createdAt: now() }, unit.tx);
@@ -47,30 +60,44 @@ export function createAccountService({ store, transact, logIn, passwords, checkP
     return user;
   };
 
+  /** Throws `Problem` (`weak_password`). */
+  const hashNew = async ({ email, name, password }: Signup): Promise<string> => {
+    await policy.assertAcceptable({ password, email, name, pointer: "/password" });
+    return passwords.hash(password);
+  };
+
+  /** Where addresses must be verified the operator answers for the administrators that only the operator can create. */
+  const vouched = () => (deps.requireVerifiedEmail ? now() : null);
+
   return {
-    signup: async (input: Signup, origin: RequestOrigin): Promise<SignedIn> => {
+    /** Only the account, without a session, where the e-mail address must be verified first. */
+    signup: async (input: Signup, origin: RequestOrigin): Promise<SignedIn | { readonly user: UserView }> => {
       if (signup !== "open") throw new Problem("signup_closed");
-      const passwordHash = await passwords.hash(input.password);
+      const passwordHash = await hashNew(input);
       return transact(async (unit) => {
         const user = await createUser(unit, input, { passwordHash, role: "user", origin });
+        await deps.email.greet(unit, user, origin);
+        if (deps.requireVerifiedEmail) return { user: toUserView(user) };
         return logIn.open(unit, { user, method: "pwd", origin });
       });
     },
 
     /** The first administrator, for whoever holds the link that only the operator has seen. */
     setup: async (input: z.infer<typeof setupRequest>, origin: RequestOrigin): Promise<SignedIn> => {
-      const passwordHash = await passwords.hash(input.password);
+      const passwordHash = await hashNew(input);
       return transact(async (unit) => {
+        await store.lockSetup(unit.tx);
         const valid = await store.useSetupToken(hashToken(input.token), now(), unit.tx);
         if (!valid || (await store.hasAdmin(unit.tx))) throw new Problem("invalid_setup_token");
-        const user = await createUser(unit, input, { passwordHash, role: "admin", origin });
+        const user = await createUser(unit, input, { passwordHash, role: "admin", emailVerifiedAt: vouched(), origin });
         return logIn.open(unit, { user, method: "pwd", origin });
       });
     },
 
     login: async ({ email, password, totp }: z.infer<typeof loginRequest>, origin: RequestOrigin): Promise<SignedIn> => {
-      const user = await checkPassword({ email, password }, origin);
-      return transact((unit) => logIn.open(unit, { user, method: "pwd", totp, origin }));
+      const checked = await checkPassword({ email, password }, origin);
+      await deps.email.assertVerified(checked, origin);
+      return transact(async (unit) => logIn.open(unit, { user: await holdChecked(unit, checked), method: "pwd", totp, origin }));
     },
 
     addToSession: async (
@@ -78,8 +105,9 @@ export function createAccountService({ store, transact, logIn, passwords, checkP
       { email, password, totp }: z.infer<typeof loginRequest>,
       origin: RequestOrigin,
     ): Promise<SignedIn> => {
-      const user = await checkPassword({ email, password }, origin);
-      return transact((unit) => logIn.join(unit, actor, { user, method: "pwd", totp, origin }));
+      const checked = await checkPassword({ email, password }, origin);
+      await deps.email.assertVerified(checked, origin);
+      return transact(async (unit) => logIn.join(unit, actor, { user: await holdChecked(unit, checked), method: "pwd", totp, origin }));
     },
 
     me: async (actor: Actor): Promise<UserView> => {
@@ -94,12 +122,22 @@ export function createAccountService({ store, transact, logIn, passwords, checkP
       return toUserView(user);
     },
 
-    /** Creates the administrator named in the configuration unless there is one. True when it did. */
+    /** Creates the administrator named in the configuration unless there is one. True when it did. How good the password is, is up to the operator. */
     ensureAdmin: async (email: string, password: string): Promise<boolean> => {
       if (await store.hasAdmin()) return false;
       const passwordHash = await passwords.hash(password);
-      await transact((unit) => createUser(unit, { email }, { passwordHash, role: "admin" }));
-      return true;
+      return transact(async (unit) => {
+        await store.lockSetup(unit.tx);
+        if (await store.hasAdmin(unit.tx)) return false;
+        if (await store.findUserByEmail(email, unit.tx)) throw new Error(takenByUser(email));
+        await createUser(unit, { email }, { passwordHash, role: "admin", emailVerifiedAt: vouched() });
+        return true;
+      });
     },
   };
+}
+
+/** Whoever signed up with the address first must not become the administrator by that. */
+function takenByUser(email: string): string {
+  return `KEELSON_ADMIN_EMAIL: ${email} has signed up already and is no administrator. Set another address, or delete that account.`;
 }

@@ -14,7 +14,7 @@ import type { SessionTokens } from "./session-tokens.ts";
 import type { PresentedToken, SessionStore } from "./store.ts";
 
 export interface RefreshDeps {
-  readonly store: Pick<SessionStore, "findPresented" | "memberIds" | "exchange">;
+  readonly store: Pick<SessionStore, "findPresented" | "exchange">;
   readonly transact: Transact;
   readonly tokens: Pick<SessionTokens, "answer">;
   readonly sessions: Pick<SessionService, "revoke">;
@@ -22,6 +22,7 @@ export interface RefreshDeps {
   /** A used token that comes back within this time gets its answer again: two tabs, or an answer that was lost on its way. */
   readonly graceSeconds: number;
   readonly idleSeconds: number;
+  readonly sessionMaxSeconds: number;
   readonly now: Now;
 }
 
@@ -48,10 +49,9 @@ export function createRefresh(deps: RefreshDeps): Refresh {
   };
 
   const exchange = async (refreshToken: string, presented: PresentedToken, origin: RequestOrigin): Promise<SignedIn | undefined> => {
-    const { session, user, token } = presented;
+    const { session, user, users, token } = presented;
     const at = now();
     const next = randomToken(32);
-    const users = await store.memberIds(session.id);
     const answer = await deps.tokens.answer({ session: { ...session, lastSeenAt: at, ip: origin.ip ?? session.ip }, user, users }, next);
     const exchanged = await store.exchange({
       hash: token.hash,
@@ -72,6 +72,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     if (session.revokedAt || elsewhere || token.expiresAt.getTime() <= at) throw new Problem("invalid_refresh_token");
     if (user.disabledAt) throw new Problem("account_disabled");
     if (at - session.lastSeenAt.getTime() > deps.idleSeconds * 1_000) await refuse(presented, "idle", origin);
+    if (at - session.createdAt.getTime() > deps.sessionMaxSeconds * 1_000) await refuse(presented, "too_old", origin);
   };
 
   /** The answer that a used token got, while its grace lasts and nobody has gone on from there. */

@@ -1,8 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { actorOf } from "../../../http/env.ts";
+import { type AppContext, actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
+import { clearSessionCookies, refreshCookie } from "../../../http/session-cookies.ts";
+import { Problem } from "../../../platform/errors.ts";
 import type { AccountService } from "../accounts/service.ts";
-import { signedIn } from "../schema.ts";
+import { signedInBody } from "../answer-signed-in.ts";
+import { signedInAnswer } from "../schema.ts";
 import type { Refresh } from "./refresh.ts";
 import { addUserRequest, refreshRequest, sessionAnswer, sessionList, switchUserRequest } from "./schema.ts";
 import type { SessionService } from "./service.ts";
@@ -22,9 +25,19 @@ export function sessionRoutes(deps: {
   readonly sessions: SessionService;
   readonly refresh: Refresh;
   readonly addToSession: AccountService["addToSession"];
+  readonly sameOrigin: (c: AppContext) => void;
   readonly guards: Guards;
 }) {
   const { sessions, guards } = deps;
+  /** The refresh token of the body, or of the cookie. */
+  const presentedToken = (c: AppContext, given: string | undefined): string => {
+    if (given !== undefined) return given;
+    const token = refreshCookie(c);
+    if (token === undefined) throw new Problem("validation_failed", { errors: [{ pointer: "/refreshToken", detail: "is missing" }] });
+    deps.sameOrigin(c);
+    c.env.byCookie = true;
+    return token;
+  };
   const tags = ["auth"];
   const credentials = { tags, middleware: guards.credentials };
   const protectedRoute = { tags, security: bearerSecurity, middleware: guards.signedIn };
@@ -39,11 +52,11 @@ export function sessionRoutes(deps: {
         summary: "Exchange a refresh token for a new pair",
         request: { body: jsonBody(refreshRequest) },
         responses: {
-          200: jsonAnswer("The new pair", signedIn),
+          200: jsonAnswer("The new pair", signedInAnswer),
           ...problemAnswers(...writeProblems, "invalid_refresh_token", "account_disabled"),
         },
       }),
-      async (c) => c.json(await deps.refresh(c.req.valid("json").refreshToken, c.env.origin), 200),
+      async (c) => c.json(signedInBody(c, await deps.refresh(presentedToken(c, c.req.valid("json").refreshToken), c.env.origin)), 200),
     )
     .openapi(
       createRoute({
@@ -55,6 +68,7 @@ export function sessionRoutes(deps: {
       }),
       async (c) => {
         await sessions.logout({ actor: actorOf(c), origin: c.env.origin });
+        clearSessionCookies(c);
         return c.body(null, 204);
       },
     )
@@ -77,11 +91,18 @@ export function sessionRoutes(deps: {
         summary: "Add a user to this session and make them the active one",
         request: { body: jsonBody(addUserRequest) },
         responses: {
-          200: jsonAnswer("The session with the new tokens", signedIn),
-          ...problemAnswers(...writeProblems, "unauthenticated", "invalid_credentials", "mfa_required", "account_disabled"),
+          200: jsonAnswer("The session with the new tokens", signedInAnswer),
+          ...problemAnswers(
+            ...writeProblems,
+            "unauthenticated",
+            "invalid_credentials",
+            "mfa_required",
+            "account_disabled",
+            "email_not_verified",
+          ),
         },
       }),
-      async (c) => c.json(await deps.addToSession(actorOf(c), c.req.valid("json"), c.env.origin), 200),
+      async (c) => c.json(signedInBody(c, await deps.addToSession(actorOf(c), c.req.valid("json"), c.env.origin)), 200),
     )
     .openapi(
       createRoute({
@@ -91,11 +112,12 @@ export function sessionRoutes(deps: {
         summary: "Make another user of this session the active one",
         request: { body: jsonBody(switchUserRequest) },
         responses: {
-          200: jsonAnswer("The session with the new tokens", signedIn),
+          200: jsonAnswer("The session with the new tokens", signedInAnswer),
           ...problemAnswers(...writeProblems, "unauthenticated", "not_found", "account_disabled"),
         },
       }),
-      async (c) => c.json(await sessions.switchTo({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("json").userId), 200),
+      async (c) =>
+        c.json(signedInBody(c, await sessions.switchTo({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("json").userId)), 200),
     )
     .openapi(
       createRoute({

@@ -145,7 +145,7 @@ export function createSessionService({ store, authority, transact, tokens, now }
           origin: call.origin,
           data: { userId, change: "user_switched" },
         });
-        return tokens.issue(unit, { session: changed, user: next.user, users: members.map(({ user }) => user.id) });
+        return tokens.reissue(unit, { session: changed, user: next.user, users: members.map(({ user }) => user.id) });
       }),
 
     /** Returns how many sessions it ended. */

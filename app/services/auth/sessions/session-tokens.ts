@@ -16,11 +16,13 @@ export interface SessionState {
   readonly users: readonly string[];
 }
 
+const lostAnswerMs = 60_000;
+
 export type SessionTokens = ReturnType<typeof createSessionTokens>;
 
 /** The pair of tokens that stands for a session. */
 export function createSessionTokens(deps: {
-  readonly store: Pick<SessionStore, "insertRefreshToken">;
+  readonly store: Pick<SessionStore, "insertRefreshToken" | "expireRefreshTokens">;
   readonly accessTokens: Pick<AccessTokens, "sign">;
   readonly refreshSeconds: number;
   readonly now: Now;
@@ -47,16 +49,23 @@ export function createSessionTokens(deps: {
     };
   };
 
+  /** Part of the caller's unit of work. */
+  const issue = async (unit: Pick<Unit, "tx">, state: SessionState): Promise<SignedIn> => {
+    const refreshToken = randomToken(32);
+    const createdAt = now();
+    const expiresAt = new Date(createdAt.getTime() + refreshSeconds * 1_000);
+    await store.insertRefreshToken({ hash: hashToken(refreshToken), sessionId: state.session.id, createdAt, expiresAt }, unit.tx);
+    return answer(state, refreshToken);
+  };
+
   return {
     answer,
+    issue,
 
-    /** Part of the caller's unit of work. */
-    issue: async (unit: Pick<Unit, "tx">, state: SessionState): Promise<SignedIn> => {
-      const refreshToken = randomToken(32);
-      const createdAt = now();
-      const expiresAt = new Date(createdAt.getTime() + refreshSeconds * 1_000);
-      await store.insertRefreshToken({ hash: hashToken(refreshToken), sessionId: state.session.id, createdAt, expiresAt }, unit.tx);
-      return answer(state, refreshToken);
+    /** After a change of who may do what in the session: the refresh tokens from before live on only for as long as an answer may be on its way. */
+    reissue: async (unit: Pick<Unit, "tx">, state: SessionState): Promise<SignedIn> => {
+      await store.expireRefreshTokens(state.session.id, new Date(now().getTime() + lostAnswerMs), unit.tx);
+      return issue(unit, state);
     },
   };
 }

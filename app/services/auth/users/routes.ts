@@ -8,6 +8,7 @@ import type { UserService } from "./service.ts";
  * GET    /v1/users       administrators
  * GET    /v1/users/:id   administrators
  * PATCH  /v1/users/:id   administrators: role, disabled
+ * DELETE /v1/users/:id/sessions   administrators: logs the user out everywhere
  * DELETE /v1/me          the caller's own account
  */
 export function userRoutes({ users, guards }: { readonly users: UserService; readonly guards: Guards }) {
@@ -53,6 +54,23 @@ export function userRoutes({ users, guards }: { readonly users: UserService; rea
       async (c) => {
         const call = { actor: actorOf(c), origin: c.env.origin };
         return c.json({ user: await users.update(call, c.req.valid("param").id, c.req.valid("json")) }, 200);
+      },
+    )
+    .openapi(
+      createRoute({
+        ...adminRoute,
+        method: "delete",
+        path: "/v1/users/{id}/sessions",
+        summary: "Log a user out everywhere",
+        request: { params },
+        responses: {
+          204: { description: "All sessions of the user have ended" },
+          ...problemAnswers("unauthenticated", "forbidden", "not_found"),
+        },
+      }),
+      async (c) => {
+        await users.endSessions({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").id);
+        return c.body(null, 204);
       },
     )
     .openapi(

@@ -7,8 +7,8 @@ import type { TaskLifecycle } from "../../tasks/lifecycle.ts";
 import type { KeyAuthority } from "../api-keys/authority.ts";
 import { userDeleted, userUpdated } from "../events.ts";
 import { eraseUserJob } from "../jobs.ts";
-import { type SessionService, sessionOf } from "../sessions/service.ts";
-import type { SessionStore } from "../sessions/store.ts";
+import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
+import type { SessionService } from "../sessions/service.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import { toUserView } from "../views.ts";
 import type { updateUserRequest, userQuery } from "./schema.ts";
@@ -17,7 +17,7 @@ export type UserService = ReturnType<typeof createUserService>;
 
 export interface UserDeps {
   readonly store: AuthStore;
-  readonly sessionStore: Pick<SessionStore, "members">;
+  readonly assertRecentLogIn: AssertRecentLogIn;
   readonly sessions: Pick<SessionService, "leaveAll" | "roleChanged">;
   readonly keys: Pick<KeyAuthority, "ownerChanged">;
   readonly transact: Transact;
@@ -32,20 +32,12 @@ interface Call {
   readonly origin: RequestOrigin;
 }
 
-/** What cannot be undone needs a log-in that is not older (OWASP ASVS 5.0, 7.5.1). */
-const recentMs = 900_000;
-
 /** Accounts as administrators see them, and their end. */
-export function createUserService({ store, sessionStore, sessions, keys, transact, createTask, now }: UserDeps) {
+export function createUserService({ store, assertRecentLogIn, sessions, keys, transact, createTask, now }: UserDeps) {
   const existing = async (id: string): Promise<UserRow> => {
     const row = await store.findUser(id);
     if (!row) throw new Problem("not_found", { detail: `There is no user ${id}.` });
     return row;
-  };
-
-  const assertRecent = async (actor: Actor) => {
-    const member = (await sessionStore.members(sessionOf(actor))).find(({ user }) => user.id === actor.userId);
-    if (!member || now().getTime() - member.authenticatedAt.getTime() > recentMs) throw new Problem("reauthentication_required");
   };
 
   const disabledAtAfter = (before: UserRow, { disabled }: Change): Date | null => {
@@ -78,10 +70,17 @@ export function createUserService({ store, sessionStore, sessions, keys, transac
         return toManagedUser(row);
       }),
 
+    /** Logs the user out everywhere. */
+    endSessions: (call: Call, id: string): Promise<void> =>
+      transact(async (unit) => {
+        if (!(await store.lockUser(id, unit.tx))) throw new Problem("not_found", { detail: `There is no user ${id}.` });
+        await sessions.leaveAll(unit, { userId: id, reason: "admin_logout", ...call });
+      }),
+
     /** The account is closed at once; a job erases what belongs to it. */
     deleteMe: async (call: Call): Promise<{ readonly taskId: string }> => {
       const id = call.actor.userId;
-      await assertRecent(call.actor);
+      await assertRecentLogIn(call.actor);
       return transact(async (unit) => {
         assertOthers(await store.lockActiveAdmins(unit.tx), id);
         await store.updateUser(id, { disabledAt: now() }, unit.tx);

@@ -1,0 +1,61 @@
+/** What the page behind a link in a mail asks for before it sends the token. It does nothing by itself: mail scanners open links too. */
+export interface LinkPage {
+  readonly title: string;
+  /** HTML of the form's fields; their names are the members of the body that go with the token. Empty ones are left out. */
+  readonly fields: string;
+  readonly button: string;
+  /** Where the form goes. */
+  readonly path: string;
+  readonly done: string;
+}
+
+/** Keeps the token in the address out of caches and referrers, and the page out of frames. */
+export const pageHeaders = {
+  "content-type": "text/html; charset=utf-8",
+  "cache-control": "no-store",
+  "referrer-policy": "no-referrer",
+  "x-frame-options": "DENY",
+} as const;
+
+/** The page stands alone: no asset, no network but the one POST. Made of our own texts only; nothing of the request is in it. */
+export function linkPage({ title, fields, button, path, done }: LinkPage): string {
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Keelson: ${title}</title>
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 24rem; margin: 10vh auto; padding: 0 1rem; color: #1b2430; }
+  label { display: block; margin: 1rem 0; }
+  input { display: block; width: 100%; box-sizing: border-box; padding: .5rem; font: inherit; border: 1px solid #98a4b3; border-radius: 4px; }
+  button { padding: .6rem 1.2rem; font: inherit; border: 0; border-radius: 4px; background: #14507a; color: #fff; cursor: pointer; }
+  output { display: block; margin-top: 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+</style>
+<h1>${title}</h1>
+<form>
+  ${fields}
+  <button>${button}</button>
+  <output></output>
+</form>
+<script>
+  const form = document.querySelector("form");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const token = new URLSearchParams(location.search).get("token") ?? "";
+    const given = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+    const answer = await fetch("${path}", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token, ...given }),
+    });
+    const text = await answer.text();
+    const body = text === "" ? {} : JSON.parse(text);
+    form.querySelector("output").textContent = answer.ok
+      ? [${JSON.stringify(done)}, body.accessToken && "Access token: " + body.accessToken].filter(Boolean).join("\\n")
+      : [body.title, body.detail, ...(body.errors ?? []).map((error) => error.pointer + ": " + error.detail)].filter(Boolean).join("\\n");
+    if (answer.ok) form.querySelector("button").disabled = true;
+  });
+</script>
+</html>
+`;
+}

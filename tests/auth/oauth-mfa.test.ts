@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { answerProblem } from "../../app/http/problem.ts";
+import { systemNow } from "../../app/platform/clock.ts";
+import { Problem } from "../../app/platform/errors.ts";
+import { createTransact } from "../../app/platform/outbox.ts";
+import { createLogIn, type SecondFactor } from "../../app/services/auth/log-in.ts";
+import { openOauth } from "../../app/services/auth/oauth/open.ts";
+import type { OauthService } from "../../app/services/auth/oauth/service.ts";
+import { createOneTimeTokens } from "../../app/services/auth/one-time-tokens.ts";
+import { createSessionTokens } from "../../app/services/auth/sessions/session-tokens.ts";
+import { createSessionStore } from "../../app/services/auth/sessions/store.ts";
+import { createAuthStore } from "../../app/services/auth/store.ts";
+import { type DatabaseClient, openDatabase } from "../../db/client.ts";
+import { testPostgres } from "../services.ts";
+import { createBrowser } from "./browser.ts";
+import { type IdentityProvider, startIdentityProvider } from "./identity-provider.ts";
+
+const publicUrl = "https://keelson.example";
+const rightCode = "123456";
+const origin = { requestId: "req_test", ip: "127.0.0.1", userAgent: "test" };
+let provider: IdentityProvider;
+let database: DatabaseClient;
+let oauth: OauthService;
+let users = 0;
+
+/** Every account has a second factor, whose code works as often as one likes. */
+const secondFactor: SecondFactor = async (_, __, code) => {
+  if (code === undefined) throw new Problem("mfa_required");
+  if (code !== rightCode) throw new Problem("invalid_credentials");
+  return "otp";
+};
+
+beforeAll(async () => {
+  provider = await startIdentityProvider({ redirectUris: [`${publicUrl}/v1/auth/oauth/acme/callback`] });
+  database = openDatabase({ url: await testPostgres(), connectionsMax: 8, applicationName: "test" });
+  const { db } = database;
+  const now = systemNow;
+  const transact = createTransact({ db, now, wake: () => undefined });
+  const sessions = createSessionStore(db);
+  const users = createAuthStore(db);
+  const sendMail = async () => undefined;
+  const tokens = createSessionTokens({
+    store: sessions,
+    accessTokens: { sign: async ({ sessionId }) => ({ token: `access to ${sessionId}`, expiresInSeconds: 900 }) },
+    refreshSeconds: 3_600,
+    now,
+  });
+  const logIn = createLogIn({
+    store: sessions,
+    authority: {
+      change: async () => {
+        throw new Error("nobody joins a session here");
+      },
+    },
+    sessions: { revoke: async () => undefined },
+    tokens,
+    secondFactor,
+    sendMail,
+    sessionsMax: 10,
+    bindNetwork: false,
+    requireVerifiedEmail: false,
+    now,
+  });
+  const { issuer, clientId, clientSecret } = provider;
+  const acme = {
+    kind: "openid",
+    name: "acme",
+    issuer,
+    clientId,
+    clientSecret,
+    scopes: ["openid", "email"],
+    clientAuth: undefined,
+    vouchingClaim: "email_verified",
+  } as const;
+  oauth = openOauth({
+    db,
+    users,
+    sessions,
+    assertRecentLogIn: async () => undefined,
+    oneTimeTokens: createOneTimeTokens({ store: users, now }),
+    transact,
+    logIn,
+    sendMail,
+    settings: { signup: "open", oauth: { publicUrl, providers: [acme], returnOrigins: [] } },
+    now,
+  });
+});
+afterAll(async () => {
+  await database.close();
+  await provider[Symbol.asyncDispose]();
+});
+
+/** A person whose account here has a second factor and a verified address, back from the provider. */
+async function comeBack(returnTo?: string) {
+  users += 1;
+  const [id, email] = [`usr_${users}`, `mfa-${users}@acme.example`];
+  await database.sql`insert into users (id, email, email_verified_at) values (${id}, ${email}, now())`;
+  provider.people.set(id, { email, email_verified: true });
+  const { url, cookie } = await oauth.begin("acme", { returnTo });
+  const { searchParams } = new URL(await createBrowser({ publicUrl, url: publicUrl }).logInAt(url, id));
+  const callback = {
+    provider: "acme",
+    state: searchParams.get("state") ?? "",
+    answer: searchParams,
+    cookie: (name: string) => (name === cookie.name ? cookie.value : undefined),
+  };
+  return { id, outcome: oauth.callback(callback, origin) };
+}
+
+/** What `work` threw. */
+async function refusalOf(work: Promise<unknown>): Promise<Problem> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+const linked = async (id: string) => (await database.sql`select 1 from identities where user_id = ${id}`).length;
+const sessionsOf = async (id: string) =>
+  (await database.sql`select methods from session_users where user_id = ${id}`).map(({ methods }) => methods);
+
+describe.each(["JSON", "returnTo"])("an account with a second factor, %s", (mode) => {
+  /** The code that opens the session together with a second factor. */
+  const codeOf = async (outcome: Promise<unknown>): Promise<string> => {
+    if (mode === "returnTo") {
+      const { location } = (await outcome) as { readonly location: string };
+      const code = new URLSearchParams(new URL(location).hash.slice(1)).get("code") ?? "";
+      const asked = await refusalOf(oauth.exchange({ code }, origin));
+      expect([asked.code, asked.init.members]).toEqual(["mfa_required", { exchangeCode: code }]);
+      return code;
+    }
+    const { code, init } = await refusalOf(outcome);
+    expect(code).toBe("mfa_required");
+    return init.members?.exchangeCode ?? "";
+  };
+  const back = () => comeBack(mode === "returnTo" ? "/welcome" : undefined);
+
+  test("no session and no link come to be before the second factor; then both do, and the methods say so", async () => {
+    const { id, outcome } = await back();
+    const code = await codeOf(outcome);
+    expect([await linked(id), await sessionsOf(id)]).toEqual([0, []]);
+    const signedIn = await oauth.exchange({ code, totp: rightCode }, origin);
+    expect([signedIn.user.id, await linked(id), await sessionsOf(id)]).toEqual([id, 1, [["fed", "otp"]]]);
+  });
+
+  test("wrong codes do not use it up; the right one does", async () => {
+    const { id, outcome } = await back();
+    const code = await codeOf(outcome);
+    for (const totp of ["000000", "", "12345", "1234567"])
+      expect((await refusalOf(oauth.exchange({ code, totp }, origin))).code).toBe("invalid_credentials");
+    expect([await linked(id), await sessionsOf(id)]).toEqual([0, []]);
+    expect((await oauth.exchange({ code, totp: rightCode }, origin)).user.id).toBe(id);
+    expect((await refusalOf(oauth.exchange({ code, totp: rightCode }, origin))).code).toBe("invalid_oauth_code");
+  });
+
+  test("sent many times at once it opens one session", async () => {
+    const { id, outcome } = await back();
+    const code = await codeOf(outcome);
+    const tries = await Promise.allSettled(Array.from({ length: 6 }, () => oauth.exchange({ code, totp: rightCode }, origin)));
+    expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await sessionsOf(id)).toHaveLength(1);
+  });
+
+  test("there are five minutes to find the second factor, not for ever", async () => {
+    const { outcome } = await back();
+    const code = await codeOf(outcome);
+    const [row] = await database.sql`
+      select extract(epoch from expires_at - now())::int as seconds from one_time_tokens where purpose = 'oauth_sign_in' and used_at is null order by created_at desc limit 1`;
+    expect(row?.seconds).toBeWithin(280, 301);
+    await database.sql`update one_time_tokens set created_at = created_at - interval '301 seconds' where used_at is null`;
+    expect((await refusalOf(oauth.exchange({ code }, origin))).code).toBe("mfa_required");
+    for (const body of [{ code }, { code, totp: rightCode }])
+      expect((await refusalOf(oauth.exchange(body, origin))).code).toBe("invalid_oauth_code");
+  });
+});
+
+test("the members of a problem are in its body, and take no place of its own", async () => {
+  const problem = new Problem("mfa_required", { members: { exchangeCode: "x", code: "forged", status: "200" } });
+  const answer = answerProblem(problem, { requestId: "req_1" } as Parameters<typeof answerProblem>[1]);
+  expect(await answer.json()).toMatchObject({ exchangeCode: "x", code: "mfa_required", status: 401, instance: "req_1" });
+});
