@@ -94,7 +94,6 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const taskStore = createTaskStore(database.db);
   const lifecycle = createTaskLifecycle({ store: taskStore, transact, now });
   const watch = createTaskWatch({ store: taskStore, feed: threads.feed });
-  const tasks = createTaskService({ store: taskStore, watch });
 
   const notify = createNotifyService({ store: createNotifyStore(database.db), createTask: lifecycle.create, seal });
 
@@ -115,11 +114,14 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   opening.adopt(startHousekeeping({ log, chores: auth.chores }), (it) => it.stop());
   auth.onRevoked(({ sessionId, minVersion }) => streams.closeFor(({ via }) => isRefused(via, sessionId, minVersion)));
 
+  const tasks = createTaskService({ store: taskStore, watch, can: auth.can });
+
   const execute = createSandboxClient(threads.sandboxChannel);
   const sandbox = createSandboxService({
     store: createExecutionStore(database.db),
     transact,
     createTask: lifecycle.create,
+    can: auth.can,
     execute: threads.sandbox && ((request, signal) => execute(request, signal).catch(sandboxProblem)),
     taskEnd: (id, signal) => taskEnd(watch, id, signal),
     now,
@@ -199,9 +201,10 @@ async function pingDatabase(server: DatabaseServer, database: DatabaseClient): P
   await database.ping();
 }
 
-/** Whether what the caller has shown falls under a revocation: all of the session, or its versions before `minVersion`. */
-function isRefused(via: Actor["via"], sessionId: string, minVersion: number | null): boolean {
-  return via.kind === "session" && via.sessionId === sessionId && (minVersion === null || via.version < minVersion);
+/** Whether what the caller has shown falls under a revocation: all of the session or key, or its versions before `minVersion`. */
+function isRefused(via: Actor["via"], id: string, minVersion: number | null): boolean {
+  const shown = via.kind === "session" ? via.sessionId : via.keyId;
+  return shown === id && (minVersion === null || via.version < minVersion);
 }
 
 function sandboxProblem(error: unknown): never {

@@ -88,6 +88,7 @@ const environment = z.object({
   KEELSON_SESSION_MAX_SECONDS: wholeNumber(60, 315_360_000).default(31_536_000),
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
+  KEELSON_API_KEYS_MAX: wholeNumber(1, 10_000).default(50),
   KEELSON_CORS_ORIGINS: commaList.pipe(z.array(origin)).default([]),
   KEELSON_OAUTH_PROVIDERS: oauthProviders.optional(),
   KEELSON_OAUTH_RETURN_URLS: commaList.pipe(z.array(returnOrigin)).optional(),
@@ -193,6 +194,7 @@ export function authSettings(config: Config): AuthSettings {
     sessionMaxSeconds: config.KEELSON_SESSION_MAX_SECONDS,
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
+    apiKeysMax: config.KEELSON_API_KEYS_MAX,
     oauth: {
       publicUrl: config.KEELSON_PUBLIC_URL ?? "http://localhost",
       providers: config.KEELSON_OAUTH_PROVIDERS ?? [],

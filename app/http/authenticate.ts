@@ -1,10 +1,11 @@
 import type { Actor } from "../platform/actor.ts";
 import { Problem } from "../platform/errors.ts";
+import { apiKeyPrefix } from "../platform/ids.ts";
 import type { AppContext } from "./env.ts";
 import type { Check } from "./guard.ts";
 import { accessCookie } from "./session-cookies.ts";
 
-/** Turns an access token into the actor it stands for; throws `Problem` (`invalid_token`) for anything else. */
+/** Turns an access token or API key into the actor it stands for; throws `Problem` (`invalid_token`) for anything else. */
 export type VerifyAccessToken = (token: string, from: { readonly ip: string | undefined }) => Actor | Promise<Actor>;
 
 const bearer = /^Bearer +(?<token>[\w.~+/-]+=*) *$/i;
@@ -15,10 +16,13 @@ export interface AuthenticateOptions {
   readonly sameOrigin: (c: AppContext) => void;
 }
 
-/** Requires an access token, as `Authorization: Bearer` (RFC 6750 §2.1) or in the session cookie, and leaves the actor for the handler. */
+/**
+ * Requires `Authorization: Bearer <access token or API key>` (RFC 6750 §2.1), `X-Api-Key: <API key>` or an access token in the session cookie, and
+ * leaves the actor for the handler. Two credentials in headers that differ are refused: which of them counts would be a guess.
+ */
 export function authenticate({ verify, sameOrigin }: AuthenticateOptions): Check {
   return function authenticate(c) {
-    const actor = verify(bearerToken(c) ?? cookieToken(c, sameOrigin), c.env);
+    const actor = verify(shownInHeaders(c) ?? cookieToken(c, sameOrigin), c.env);
     if (!(actor instanceof Promise)) {
       c.env.actor = actor;
       return undefined;
@@ -29,11 +33,16 @@ export function authenticate({ verify, sameOrigin }: AuthenticateOptions): Check
   };
 }
 
-function bearerToken(c: AppContext): string | undefined {
+/** Undefined when there is neither header; then a cookie may vouch. */
+function shownInHeaders(c: AppContext): string | undefined {
   const header = c.req.header("authorization");
-  if (!header) return undefined;
-  const token = bearer.exec(header)?.groups?.token;
+  const key = c.req.header("x-api-key");
+  if (!header && !key) return undefined;
+  const token = header ? bearer.exec(header)?.groups?.token : key;
   if (!token) throw new Problem("invalid_token", { detail: "The Authorization header is not of the form `Bearer <token>`." });
+  if (key !== undefined && key !== token)
+    throw new Problem("invalid_token", { detail: "Authorization and X-Api-Key say different things." });
+  if (key !== undefined && !key.startsWith(apiKeyPrefix)) throw new Problem("invalid_token", { detail: "X-Api-Key takes API keys only." });
   return token;
 }
 

@@ -6,8 +6,9 @@ import { guard } from "./guard.ts";
 import { idempotency } from "./idempotency.ts";
 import { limitBody } from "./limit-body.ts";
 import { limitRefusals } from "./limit-refusals.ts";
-import { byAddress, byUser, rateLimit } from "./rate-limit.ts";
+import { byAddress, rateLimit, rateLimitCaller } from "./rate-limit.ts";
 import { requireJson } from "./require-json.ts";
+import { requireScope } from "./require-scope.ts";
 import type { Guards } from "./route.ts";
 
 export interface GuardDeps {
@@ -25,7 +26,7 @@ export interface GuardDeps {
 /** Anybody may send these, and nothing in them is long. */
 const credentialBytesMax = 65_536;
 
-/** What stands before a route, in order: who is it, is it too much, is it JSON, is it too large, was it answered before. */
+/** What stands before a route, in order: who is it, is it too much, may a key do that, is it JSON, is it too large, was it answered before. */
 export function createGuards(deps: GuardDeps): Guards {
   const general = { name: "default", limit: deps.requestsPerMinute, windowSeconds: 60 };
   const credentials = { name: "credentials", limit: deps.credentialTriesPerMinute, windowSeconds: 60, durable: true };
@@ -38,12 +39,12 @@ export function createGuards(deps: GuardDeps): Guards {
     rateLimit(deps.limiter, refusals, byAddress),
   );
   const tries = rateLimit(deps.limiter, credentials, byAddress);
-  const userLimit = rateLimit(deps.limiter, general, byUser);
+  const userLimit = rateLimitCaller(deps.limiter, general);
   return {
     credentials: [guard(once, tries, requireJson, smallSize)],
-    signedInCredentials: [guard(once, user, userLimit, tries, requireJson, smallSize)],
+    signedInCredentials: [guard(once, user, userLimit, requireScope, tries, requireJson, smallSize)],
     open: [guard(once, rateLimit(deps.limiter, general, byAddress), requireJson, size)],
-    signedIn: [guard(once, user, userLimit, requireJson, size)],
-    admin: [guard(once, user, userLimit, requireAdmin, requireJson, size)],
+    signedIn: [guard(once, user, userLimit, requireScope, requireJson, size)],
+    admin: [guard(once, user, userLimit, requireScope, requireAdmin, requireJson, size)],
   };
 }

@@ -24,8 +24,7 @@ export function idempotency(records: IdempotencyRecords) {
         errors: [{ pointer: "header.idempotency-key", detail: "1 to 255 visible ASCII characters" }],
       });
     }
-    const actor = c.env.actor;
-    const address = { scope: actor ? `user:${actor.userId}` : `address:${c.env.ip}`, key };
+    const address = { scope: scopeOf(c), key };
     const claim = await records.claim(address, await fingerprint(c));
     switch (claim.kind) {
       case "replay":
@@ -51,6 +50,13 @@ export function idempotency(records: IdempotencyRecords) {
     await keep(c, records, address);
     return undefined;
   }
+}
+
+/** A key does not get to read what was answered to its owner's session or to another key, which may do more. */
+function scopeOf(c: AppContext): string {
+  const { actor } = c.env;
+  if (!actor) return `address:${c.env.ip}`;
+  return actor.via.kind === "api_key" ? `key:${actor.via.keyId}` : `user:${actor.userId}`;
 }
 
 async function keep(c: AppContext, records: IdempotencyRecords, address: { readonly scope: string; readonly key: string }) {

@@ -33,7 +33,10 @@ const problemSchema = z
   .catchall(z.unknown())
   .openapi("Problem");
 
+/** A log-in. */
 export const bearerSecurity = [{ bearer: [] }];
+/** A log-in or an API key, which may also come as the bearer. */
+export const keySecurity = [{ bearer: [] }, { apiKey: [] }];
 
 export function jsonBody<Schema extends z.ZodType>(schema: Schema) {
   return { content: { "application/json": { schema } }, required: true };

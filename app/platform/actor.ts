@@ -16,8 +16,19 @@ export interface SessionCredential {
 export interface ApiKeyCredential {
   readonly kind: "api_key";
   readonly keyId: string;
+  /** The state of the key that this was read from. */
+  readonly version: number;
+  /** A team's key acts for what belongs to the team, and for nothing else. */
   readonly teamId: string | undefined;
   readonly scopes: readonly string[];
+  /** Requests per minute in place of the default. */
+  readonly rateLimit: number | undefined;
+}
+
+/** To whom belongs what the actor makes: a team's key makes it for the team. */
+export function ownershipOf({ userId, via }: Actor): { readonly ownerId: string; readonly teamId?: string } {
+  const teamId = via.kind === "api_key" ? via.teamId : undefined;
+  return teamId === undefined ? { ownerId: userId } : { ownerId: userId, teamId };
 }
 
 /** Facts about the request that caused a verb, for records and correlation; never for authority. */

@@ -51,7 +51,12 @@ export const problemTypes = {
   unauthenticated: {
     status: 401,
     title: "Authentication is required",
-    help: "Send `Authorization: Bearer <access token>`. Get one from POST /v1/auth/login.",
+    help: "Send `Authorization: Bearer <access token>` (get one from POST /v1/auth/login) or `X-Api-Key: <key>`.",
+  },
+  credit_limit_reached: {
+    status: 402,
+    title: "The credit limit of the API key is reached",
+    help: "Waiting does not help: raise `creditLimitHard` of the key, or use another key.",
   },
   invalid_token: {
     status: 401,
@@ -78,6 +83,11 @@ export const problemTypes = {
     status: 403,
     title: "This needs a fresh log-in",
     help: "Log in again, or add yourself to the session again with your password; then repeat the request.",
+  },
+  insufficient_scope: {
+    status: 403,
+    title: "The API key may not do this",
+    help: "The key lacks the scope that `detail` names, or the route takes no keys: log in instead.",
   },
   account_disabled: { status: 403, title: "The account is disabled", help: "Ask an administrator." },
   cross_site_request: {

@@ -17,6 +17,9 @@ const prefixes = {
 
 export type IdKind = keyof typeof prefixes;
 
+/** What an API key begins with. No access token does: a JWS has no underscore there. */
+export const apiKeyPrefix = "klsn_";
+
 /** A prefixed UUIDv7 (RFC 9562 §5.7) in plain hex, so ids of one kind sort by the time they were made. */
 export function newId(kind: IdKind): string {
   return `${prefixes[kind]}_${Bun.randomUUIDv7("hex").replaceAll("-", "")}`;

@@ -2,6 +2,7 @@ import core from "./0000_core.sql" with { type: "text" };
 import bus from "./0001_bus.sql" with { type: "text" };
 import limiter from "./0002_limiter.sql" with { type: "text" };
 import auth from "./0003_auth.sql" with { type: "text" };
+import keysAndTeams from "./0004_keys_and_teams.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   { name: "0001_bus", sql: bus },
   { name: "0002_limiter", sql: limiter },
   { name: "0003_auth", sql: auth },
+  { name: "0004_keys_and_teams", sql: keysAndTeams },
 ];

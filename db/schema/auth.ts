@@ -203,6 +203,10 @@ export const apiKeys = pgTable("api_keys", {
   creditLimitSoft: numeric("credit_limit_soft", { mode: "number" }),
   creditLimitHard: numeric("credit_limit_hard", { mode: "number" }),
   creditsUsed: numeric("credits_used", { mode: "number" }).notNull().default(0),
+  /** When the hard limit first refused something; null again once the limit is changed. */
+  creditLimitReachedAt: moment("credit_limit_reached_at"),
+  /** Grows with each change of what the key may do, so that no copy goes on with an older state. */
+  version: integer().notNull().default(0),
   createdAt: moment("created_at").notNull().defaultNow(),
   expiresAt: moment("expires_at"),
   lastUsedAt: moment("last_used_at"),

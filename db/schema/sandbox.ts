@@ -7,6 +7,8 @@ export const executionStatuses = ["queued", "succeeded", "failed", "timeout", "o
 export const executions = pgTable("executions", {
   id: text().primaryKey(),
   ownerId: text("owner_id").notNull(),
+  /** Null: it is the owner's own. */
+  teamId: text("team_id"),
   taskId: text("task_id"),
   status: text({ enum: executionStatuses }).notNull(),
   code: text().notNull(),

@@ -10,6 +10,8 @@ export const tasks = pgTable("tasks", {
   queue: text().notNull(),
   job: text().notNull(),
   ownerId: text("owner_id"),
+  /** Null: it is the owner's own. */
+  teamId: text("team_id"),
   status: text({ enum: taskStatuses }).notNull(),
   input: json().$type<unknown>().notNull(),
   progress: json().$type<unknown>(),

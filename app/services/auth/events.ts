@@ -78,6 +78,68 @@ export const refreshTokenReused = defineEvent({
   data: z.object({ userId: z.string() }),
 });
 
+/** The subject is the key, as in all events of keys. */
+export const apiKeyCreated = defineEvent({
+  type: "api_key.created",
+  audited: true,
+  data: z.object({ name: z.string(), scopes: z.array(z.string()), teamId: z.string().nullable() }),
+});
+
+/** What copies know of the key is out of date. `changed` names fields, never what is in them. */
+export const apiKeyChanged = defineEvent({ type: "api_key.changed", audited: true, data: z.object({ changed: z.array(z.string()) }) });
+
+export const apiKeyRotated = defineEvent({ type: "api_key.rotated", audited: true, data: z.object({ graceSeconds: z.number() }) });
+
+export const keyRevocationReasons = ["revoked", "member_removed", "team_deleted"] as const;
+export type KeyRevocationReason = (typeof keyRevocationReasons)[number];
+
+export const apiKeyRevoked = defineEvent({
+  type: "api_key.revoked",
+  audited: true,
+  data: z.object({ reason: z.enum(keyRevocationReasons), teamId: z.string().nullable() }),
+});
+
+const credits = z.object({ creditsUsed: z.number(), limit: z.number() });
+
+/** Once each time that spending goes beyond the soft limit. */
+export const apiKeySoftLimitCrossed = defineEvent({ type: "api_key.credit_soft_limit_crossed", audited: true, data: credits });
+
+/** The first time that the hard limit refuses something, until the limit is changed. */
+export const apiKeyHardLimitCrossed = defineEvent({ type: "api_key.credit_hard_limit_crossed", audited: true, data: credits });
+
+const teamRole = z.enum(["owner", "admin", "member", "viewer"]);
+
+/** The subject is the team, as in all events of teams. */
+export const teamCreated = defineEvent({ type: "team.created", audited: true, data: z.object({ name: z.string() }) });
+export const teamRenamed = defineEvent({ type: "team.renamed", audited: true, data: z.object({ name: z.string() }) });
+export const teamDeleted = defineEvent({ type: "team.deleted", audited: true, data: z.object({}) });
+export const teamMemberJoined = defineEvent({
+  type: "team.member_joined",
+  audited: true,
+  data: z.object({ userId: z.string(), role: teamRole }),
+});
+export const teamMemberChanged = defineEvent({
+  type: "team.member_changed",
+  audited: true,
+  data: z.object({ userId: z.string(), role: teamRole }),
+});
+export const teamMemberRemoved = defineEvent({ type: "team.member_removed", audited: true, data: z.object({ userId: z.string() }) });
+export const teamOwnerChanged = defineEvent({
+  type: "team.owner_changed",
+  audited: true,
+  data: z.object({ from: z.string(), to: z.string() }),
+});
+export const teamInvitationSent = defineEvent({
+  type: "team.invitation_sent",
+  audited: true,
+  data: z.object({ invitationId: z.string(), role: teamRole }),
+});
+export const teamInvitationWithdrawn = defineEvent({
+  type: "team.invitation_withdrawn",
+  audited: true,
+  data: z.object({ invitationId: z.string() }),
+});
+
 /** The subject is the user. An account at the provider opens theirs from now on. */
 export const identityLinked = defineEvent({
   type: "identity.linked",

@@ -31,6 +31,26 @@ export function loginNotice(user: Recipient, sighting: Sighting, suspicions: rea
   };
 }
 
+/** To an address that may or may not have an account. The token is good for one acceptance by an account with that address. */
+export function invitationMail(about: {
+  readonly to: string;
+  readonly team: string;
+  readonly role: string;
+  readonly inviter: string;
+  readonly token: string;
+}): Mail {
+  return {
+    to: about.to,
+    subject: `Invitation to the team "${about.team}"`,
+    text: letter({ email: about.to, name: null }, [
+      `${about.inviter} invites you to the team "${about.team}" as ${about.role}.`,
+      "To accept within seven days, log in to (or sign up for) an account with this e-mail address and enter this code:",
+      about.token,
+      "If you do not know what this is about, there is nothing to do.",
+    ]),
+  };
+}
+
 export function identityNotice(
   user: Recipient,
   { provider, change }: { readonly provider: string; readonly change: "linked" | "unlinked" },

@@ -2,11 +2,13 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppContext, AppEnv } from "../../http/env.ts";
 import { createRoutes, type Guards } from "../../http/route.ts";
 import { accountRoutes } from "./accounts/routes.ts";
+import { apiKeyRoutes } from "./api-keys/routes.ts";
 import { emailRoutes } from "./email/routes.ts";
 import { oauthRoutes } from "./oauth/routes.ts";
 import { passwordRoutes } from "./passwords/routes.ts";
 import type { AuthService } from "./service.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
+import { teamRoutes } from "./teams/routes.ts";
 import { tokenRoutes } from "./tokens/routes.ts";
 import { userRoutes } from "./users/routes.ts";
 
@@ -27,6 +29,8 @@ export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAP
   );
   all.route("/", userRoutes({ users: auth.users, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));
+  all.route("/", apiKeyRoutes({ apiKeys: auth.apiKeys, guards }));
+  all.route("/", teamRoutes({ teams: auth.teams, invitations: auth.invitations, guards }));
   all.route("/", oauthRoutes({ oauth: auth.oauth, guards }));
   all.route("/", passwordRoutes({ passwords: auth.passwords, guards }));
   all.route("/", emailRoutes({ email: auth.email, guards }));

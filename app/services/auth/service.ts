@@ -2,15 +2,22 @@ import type { Db } from "../../../db/client.ts";
 import type { Feed } from "../../platform/bus/feed.ts";
 import type { Now } from "../../platform/clock.ts";
 import type { Chore } from "../../platform/housekeeping.ts";
+import { apiKeyPrefix } from "../../platform/ids.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
 import type { TaskLifecycle } from "../tasks/lifecycle.ts";
 import { createAccountService } from "./accounts/service.ts";
+import { createKeyAuthority } from "./api-keys/authority.ts";
+import { createCredits } from "./api-keys/credits.ts";
+import { createApiKeyService } from "./api-keys/service.ts";
+import { createApiKeyStore } from "./api-keys/store.ts";
+import { createVerifyApiKey } from "./api-keys/verify.ts";
+import { createCan } from "./can.ts";
 import { createAnswerFirst } from "./email/answer-first.ts";
 import { createMailedLinks } from "./email/links.ts";
 import { createEmailService } from "./email/service.ts";
-import { sessionChanged, sessionRevoked } from "./events.ts";
+import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
 import { openOauth } from "./oauth/open.ts";
@@ -26,7 +33,11 @@ import { createSessionTokens } from "./sessions/session-tokens.ts";
 import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
-import { createAccessTokens } from "./tokens/access-tokens.ts";
+import { createInvitationService } from "./teams/invitations.ts";
+import { createMembership } from "./teams/membership.ts";
+import { createTeamService } from "./teams/service.ts";
+import { createTeamStore } from "./teams/store.ts";
+import { type AccessTokens, createAccessTokens } from "./tokens/access-tokens.ts";
 import { startRevocations } from "./tokens/revocations.ts";
 import { openSigningKeys } from "./tokens/signing-keys.ts";
 import { createTokenStore } from "./tokens/store.ts";
@@ -62,7 +73,9 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   });
   const activity = createActivity({ store: sessionStore, now });
   const revocations = startRevocations({ store: tokenStore, accessTokenSeconds: settings.accessTokenSeconds, log });
-  const unwatch = [sessionRevoked, sessionChanged].map(({ type }) => feed.watch(type, revocations.look));
+  const unwatch = [sessionRevoked, sessionChanged, apiKeyRevoked, apiKeyChanged, apiKeyRotated].map(({ type }) =>
+    feed.watch(type, revocations.look),
+  );
   const accessTokens = createAccessTokens({
     signingKeys,
     allKeys: tokenStore.signingKeys,
@@ -165,9 +178,23 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     now,
   });
 
-  const users = createUserService({ store, assertRecentLogIn, sessions, transact, createTask, now });
+  const keyStore = createApiKeyStore(db);
+  const keyActivity = createActivity({ store: keyStore, now });
+  const keys = createKeyAuthority({ store: keyStore, revocations, now });
+  const verifyKey = createVerifyApiKey({ store: keyStore, revocations, seen: keyActivity.seen, now });
+  const credits = createCredits({ store: keyStore, transact, now, log });
+  const teamStore = createTeamStore(db);
+  const membership = createMembership(teamStore);
+
+  const users = createUserService({ store, assertRecentLogIn, sessions, keys, transact, createTask, now });
 
   return {
+    apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax: settings.apiKeysMax, now }),
+    teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
+    invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
+    /** For the services that cost something. */
+    spend: credits.spend,
+    can: createCan({ teamRole: teamStore.roleOf }),
     accounts,
     users,
     oauth,
@@ -176,10 +203,14 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     sessions,
     refresh,
     signingKeys,
-    verify: accessTokens.verify,
+    /** Takes access tokens and API keys. */
+    verify: ((token, from) =>
+      token.startsWith(apiKeyPrefix) ? verifyKey(token) : accessTokens.verify(token, from)) satisfies AccessTokens["verify"],
     /** What one copy or another must do from time to time. */
     chores: [
       { name: "store when sessions were last used", run: activity.flush },
+      { name: "store when API keys were last used", run: keyActivity.flush },
+      { name: "forget expired invitations", run: () => teamStore.deleteExpiredInvitations(now()) },
       { name: "end idle sessions", run: () => sessions.endIdle(settings.sessionIdleSeconds) },
       { name: "rotate the signing key", run: signingKeys.rotate },
       { name: "forget old signing keys", run: signingKeys.purge },
@@ -194,7 +225,9 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     stop: async () => {
       for (const end of unwatch) end();
       await answerFirst.settled();
-      await activity.flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions were last used"));
+      for (const { flush } of [activity, keyActivity])
+        await flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions and keys were last used"));
+      await credits.settled();
       await revocations.stop();
     },
   };

@@ -15,6 +15,7 @@ export interface AuthSettings {
   readonly sessionMaxSeconds: number;
   readonly sessionsMax: number;
   readonly bindNetwork: boolean;
+  readonly apiKeysMax: number;
   readonly oauth: {
     /** Where browsers reach this service. */
     readonly publicUrl: string;

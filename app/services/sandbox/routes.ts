@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../http/env.ts";
-import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../http/route.ts";
+import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../http/route.ts";
 import { execution, executionAccepted, executionAnswer, executionPage, executionRequest, pageQuery, type SandboxBounds } from "./schema.ts";
 import type { SandboxService } from "./service.ts";
 
@@ -11,7 +11,7 @@ import type { SandboxService } from "./service.ts";
  */
 export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly guards: Guards; readonly bounds: SandboxBounds }) {
   const { sandbox, guards, bounds } = deps;
-  const common = { tags: ["sandbox"], security: bearerSecurity, middleware: guards.signedIn };
+  const common = { tags: ["sandbox"], security: keySecurity, middleware: guards.signedIn };
 
   return createRoutes()
     .openapi(
@@ -30,6 +30,7 @@ export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly
             "validation_failed",
             "malformed_json",
             "unauthenticated",
+            "insufficient_scope",
             "payload_too_large",
             "unsupported_media_type",
             "rate_limited",
@@ -51,7 +52,10 @@ export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly
         path: "/v1/sandbox/executions",
         summary: "Executions, newest first",
         request: { query: pageQuery },
-        responses: { 200: jsonAnswer("A page of executions", executionPage), ...problemAnswers("validation_failed", "unauthenticated") },
+        responses: {
+          200: jsonAnswer("A page of executions", executionPage),
+          ...problemAnswers("validation_failed", "unauthenticated", "insufficient_scope"),
+        },
       }),
       async (c) => c.json(await sandbox.list(actorOf(c), c.req.valid("query")), 200),
     )
@@ -62,7 +66,10 @@ export function sandboxRoutes(deps: { readonly sandbox: SandboxService; readonly
         path: "/v1/sandbox/executions/{id}",
         summary: "One execution",
         request: { params: z.object({ id: z.string().max(64) }) },
-        responses: { 200: jsonAnswer("The execution", z.object({ execution })), ...problemAnswers("unauthenticated", "not_found") },
+        responses: {
+          200: jsonAnswer("The execution", z.object({ execution })),
+          ...problemAnswers("unauthenticated", "insufficient_scope", "not_found"),
+        },
       }),
       async (c) => c.json({ execution: await sandbox.get(actorOf(c), c.req.valid("param").id) }, 200),
     );

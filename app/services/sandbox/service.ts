@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import type { ExecutionOutcome, ExecutionRequest } from "../../../sandbox/execution.ts";
-import type { Actor } from "../../platform/actor.ts";
+import { type Actor, ownershipOf } from "../../platform/actor.ts";
 import type { Now } from "../../platform/clock.ts";
 import { Problem } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import type { Transact } from "../../platform/outbox.ts";
+import type { Can } from "../auth/can.ts";
 import type { TaskLifecycle } from "../tasks/lifecycle.ts";
 import { executionFinished } from "./events.ts";
 import { executeJob } from "./jobs.ts";
@@ -19,6 +20,7 @@ export interface SandboxDeps {
   readonly store: ExecutionStore;
   readonly transact: Transact;
   readonly createTask: TaskLifecycle["create"];
+  readonly can: Can;
   /** Runs a program in a cell of this copy and rejects when none can be had; undefined on a copy without the sandbox role. */
   readonly execute: ((request: ExecutionRequest, signal: AbortSignal) => Promise<ExecutionOutcome>) | undefined;
   /** Resolves when the task has ended, or when `signal` aborts. */
@@ -39,7 +41,12 @@ interface Caller {
 type Accepted = { readonly execution: ExecutionView; readonly taskId: string };
 
 /** What a client may do with the sandbox. Somebody else's execution does not exist for it; administrators see all. */
-export function createSandboxService({ store, transact, createTask, execute, taskEnd, now }: SandboxDeps) {
+export function createSandboxService({ store, transact, createTask, can, execute, taskEnd, now }: SandboxDeps) {
+  const assertMayMake = async (actor: Actor): Promise<void> => {
+    if (!(await can(actor, "sandbox:write", ownershipOf(actor))))
+      throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
+  };
+
   const runHere = async (
     actor: Actor,
     input: ExecutionInput,
@@ -63,7 +70,7 @@ export function createSandboxService({ store, transact, createTask, execute, tas
   const submit = (actor: Actor, input: ExecutionInput, { requestId }: Caller): Promise<Accepted> =>
     transact(async (unit) => {
       const row = newRow(actor, input, now());
-      const task = await createTask(unit, { contract: executeJob, input: { executionId: row.id }, ownerId: actor.userId, requestId });
+      const task = await createTask(unit, { contract: executeJob, input: { executionId: row.id }, ...ownershipOf(actor), requestId });
       const stored = await store.insert({ ...row, taskId: task.id }, unit.tx);
       return { execution: toView(stored), taskId: task.id };
     });
@@ -71,6 +78,7 @@ export function createSandboxService({ store, transact, createTask, execute, tas
   return {
     /** Runs the program and answers with its result; without cells of its own this copy waits for another, and when that takes long answers with the task. */
     run: async (actor: Actor, input: ExecutionInput, caller: Caller): Promise<{ readonly execution: ExecutionView } | Accepted> => {
+      await assertMayMake(actor);
       if (execute) return { execution: await runHere(actor, input, (request) => execute(request, caller.signal)) };
       const accepted = await submit(actor, input, caller);
       await taskEnd(accepted.taskId, AbortSignal.timeout(input.timeoutMs + remotePatienceMs));
@@ -79,18 +87,20 @@ export function createSandboxService({ store, transact, createTask, execute, tas
     },
 
     /** Stores the program and asks for it to be run as a task; both or neither. */
-    submit,
+    submit: async (actor: Actor, input: ExecutionInput, caller: Caller): Promise<Accepted> => {
+      await assertMayMake(actor);
+      return submit(actor, input, caller);
+    },
 
     get: async (actor: Actor, id: string): Promise<ExecutionView> => {
       const row = await store.find(id);
-      if (!row || !(actor.role === "admin" || row.ownerId === actor.userId))
-        throw new Problem("not_found", { detail: `There is no execution ${id}.` });
+      if (!row || !(await can(actor, "sandbox:read", row))) throw new Problem("not_found", { detail: `There is no execution ${id}.` });
       return toView(row);
     },
 
     list: async (actor: Actor, query: { readonly limit: number; readonly cursor?: string | undefined }) => {
       const rows = await store.list({
-        ...(actor.role === "admin" ? {} : { ownerId: actor.userId }),
+        ...(actor.role === "admin" ? {} : ownershipOf(actor)),
         ...(query.cursor ? { before: query.cursor } : {}),
         limit: query.limit + 1,
       });
@@ -106,7 +116,7 @@ function newRow(actor: Actor, input: ExecutionInput, createdAt: Date): NewRow {
   const { code, timeoutMs, memoryBytes, seed } = input;
   return {
     id: newId("execution"),
-    ownerId: actor.userId,
+    ...ownershipOf(actor),
     status: "queued",
     code,
     input: input.input,

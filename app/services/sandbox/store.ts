@@ -1,4 +1,4 @@
-import { and, desc, eq, getTableColumns, lt } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, isNull, lt } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
 import { executions } from "../../../db/schema/sandbox.ts";
 import type { ExecutionOutcome } from "../../../sandbox/execution.ts";
@@ -8,6 +8,13 @@ export type ExecutionRow = typeof executions.$inferSelect;
 const { code: _code, input: _input, output: _output, logs: _logs, ...summaryColumns } = getTableColumns(executions);
 export type ExecutionSummaryRow = Omit<ExecutionRow, "code" | "input" | "output" | "logs">;
 export type ExecutionStore = ReturnType<typeof createExecutionStore>;
+
+export interface ExecutionFilter {
+  readonly ownerId?: string;
+  readonly teamId?: string;
+  readonly before?: string;
+  readonly limit: number;
+}
 
 export function createExecutionStore(db: Db) {
   return {
@@ -26,16 +33,12 @@ export function createExecutionStore(db: Db) {
       await on.delete(executions).where(eq(executions.ownerId, ownerId));
     },
 
-    list: (filter: { readonly ownerId?: string; readonly before?: string; readonly limit: number }): Promise<ExecutionSummaryRow[]> =>
+    /** What is the user's own, or with `teamId` the team's. */
+    list: (filter: ExecutionFilter): Promise<ExecutionSummaryRow[]> =>
       db
         .select(summaryColumns)
         .from(executions)
-        .where(
-          and(
-            filter.ownerId ? eq(executions.ownerId, filter.ownerId) : undefined,
-            filter.before ? lt(executions.id, filter.before) : undefined,
-          ),
-        )
+        .where(and(belongsTo(filter), filter.before ? lt(executions.id, filter.before) : undefined))
         .orderBy(desc(executions.id))
         .limit(filter.limit),
 
@@ -64,4 +67,9 @@ export function outcomeColumns(outcome: ExecutionOutcome) {
     logs: outcome.logs,
     receipt: outcome.receipt,
   };
+}
+
+function belongsTo({ ownerId, teamId }: ExecutionFilter) {
+  if (teamId !== undefined) return eq(executions.teamId, teamId);
+  return ownerId === undefined ? undefined : and(eq(executions.ownerId, ownerId), isNull(executions.teamId));
 }

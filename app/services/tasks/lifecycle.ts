@@ -11,6 +11,8 @@ export interface TaskRequest<Input> {
   readonly input: Input;
   /** Who sees it; absent for work of the system, which only administrators see. */
   readonly ownerId?: string;
+  /** Whose it is, if not the owner's own. */
+  readonly teamId?: string;
   readonly requestId?: string;
 }
 
@@ -51,6 +53,7 @@ export function createTaskLifecycle(deps: { readonly store: TaskStore; readonly 
           queue: contract.queue,
           job: contract.name,
           ownerId: request.ownerId,
+          teamId: request.teamId,
           status: "waiting",
           input,
           lastSeq: 1,

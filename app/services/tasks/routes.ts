@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type AppContext, actorOf } from "../../http/env.ts";
-import { bearerSecurity, createRoutes, type Guards, jsonAnswer, problemAnswers } from "../../http/route.ts";
+import { createRoutes, type Guards, jsonAnswer, keySecurity, problemAnswers } from "../../http/route.ts";
 import type { EventStreams } from "../../http/sse.ts";
 import { Problem } from "../../platform/errors.ts";
 import type { TaskEvent } from "./events.ts";
@@ -15,7 +15,7 @@ import type { TaskService } from "./service.ts";
 export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards: Guards; readonly streams: EventStreams }) {
   const { tasks, guards, streams } = deps;
   const params = z.object({ id: taskId });
-  const common = { tags: ["tasks"], security: bearerSecurity, middleware: guards.signedIn };
+  const common = { tags: ["tasks"], security: keySecurity, middleware: guards.signedIn };
 
   return createRoutes()
     .openapi(
@@ -25,7 +25,10 @@ export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards:
         path: "/v1/tasks",
         summary: "Tasks, newest first; your own, or all of them for an administrator",
         request: { query: taskQuery },
-        responses: { 200: jsonAnswer("A page of tasks", taskPage), ...problemAnswers("validation_failed", "unauthenticated") },
+        responses: {
+          200: jsonAnswer("A page of tasks", taskPage),
+          ...problemAnswers("validation_failed", "unauthenticated", "insufficient_scope"),
+        },
       }),
       async (c) => c.json(await tasks.list(actorOf(c), c.req.valid("query")), 200),
     )
@@ -38,7 +41,7 @@ export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards:
         request: { params },
         responses: {
           200: jsonAnswer("The task", z.object({ task })),
-          ...problemAnswers("validation_failed", "unauthenticated", "not_found"),
+          ...problemAnswers("validation_failed", "unauthenticated", "insufficient_scope", "not_found"),
         },
       }),
       async (c) => c.json({ task: await tasks.get(actorOf(c), c.req.valid("param").id) }, 200),
@@ -55,7 +58,7 @@ export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards:
         responses: {
           200: { description: "The stream", content: { "text/event-stream": { schema: z.string() } } },
           204: { description: "Nothing will follow Last-Event-ID" },
-          ...problemAnswers("invalid_cursor", "unauthenticated", "not_found"),
+          ...problemAnswers("invalid_cursor", "unauthenticated", "insufficient_scope", "not_found"),
         },
       }),
       async (c) => {

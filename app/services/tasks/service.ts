@@ -1,6 +1,7 @@
 import type { z } from "zod";
-import type { Actor } from "../../platform/actor.ts";
+import { type Actor, ownershipOf } from "../../platform/actor.ts";
 import { Problem } from "../../platform/errors.ts";
+import type { Can } from "../auth/can.ts";
 import type { TaskEvent } from "./events.ts";
 import type { taskQuery, task as taskSchema, taskSummary } from "./schema.ts";
 import { isFinal } from "./states.ts";
@@ -12,11 +13,10 @@ export type TaskView = z.infer<typeof taskSchema>;
 export type TaskService = ReturnType<typeof createTaskService>;
 
 /** What a client may do with tasks. Somebody else's task does not exist for it; administrators see all. */
-export function createTaskService(deps: { readonly store: TaskStore; readonly watch: WatchTask }) {
+export function createTaskService(deps: { readonly store: TaskStore; readonly watch: WatchTask; readonly can: Can }) {
   const visible = async (actor: Actor, id: string): Promise<TaskRow> => {
     const row = await deps.store.find(id);
-    if (!row || !(actor.role === "admin" || row.ownerId === actor.userId))
-      throw new Problem("not_found", { detail: `There is no task ${id}.` });
+    if (!row || !(await deps.can(actor, "tasks:read", row))) throw new Problem("not_found", { detail: `There is no task ${id}.` });
     return row;
   };
 
@@ -25,7 +25,7 @@ export function createTaskService(deps: { readonly store: TaskStore; readonly wa
 
     list: async (actor: Actor, query: z.infer<typeof taskQuery>): Promise<{ data: TaskSummary[]; nextCursor: string | null }> => {
       const rows = await deps.store.list({
-        ...(actor.role === "admin" ? {} : { ownerId: actor.userId }),
+        ...(actor.role === "admin" ? {} : ownershipOf(actor)),
         ...(query.queue ? { queue: query.queue } : {}),
         ...(query.status ? { status: query.status } : {}),
         ...(query.cursor ? { before: query.cursor } : {}),

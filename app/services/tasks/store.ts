@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, gt, inArray, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, inArray, isNull, lt, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
 import { taskEvents, tasks } from "../../../db/schema/tasks.ts";
 import type { TaskEvent } from "./events.ts";
@@ -21,7 +21,9 @@ export interface TaskMove {
 }
 
 export interface TaskFilter {
+  /** What is the user's own; with `teamId` that does not count. */
   readonly ownerId?: string;
+  readonly teamId?: string;
   readonly queue?: string;
   readonly status?: TaskStatus;
   /** The last id of the page before. */
@@ -54,7 +56,7 @@ export function createTaskStore(db: Db) {
         .from(tasks)
         .where(
           and(
-            filter.ownerId ? eq(tasks.ownerId, filter.ownerId) : undefined,
+            belongsTo(filter),
             filter.queue ? eq(tasks.queue, filter.queue) : undefined,
             filter.status ? eq(tasks.status, filter.status) : undefined,
             filter.before ? lt(tasks.id, filter.before) : undefined,
@@ -100,4 +102,9 @@ export function createTaskStore(db: Db) {
         .limit(limit);
     },
   };
+}
+
+function belongsTo({ ownerId, teamId }: Pick<TaskFilter, "ownerId" | "teamId">) {
+  if (teamId !== undefined) return eq(tasks.teamId, teamId);
+  return ownerId === undefined ? undefined : and(eq(tasks.ownerId, ownerId), isNull(tasks.teamId));
 }

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../../http/env.ts";
-import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
+import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
 import { signedInBody } from "../answer-signed-in.ts";
 import { signedInAnswer } from "../schema.ts";
 import { loginRequest, setupRequest, signedUp, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
@@ -18,7 +18,7 @@ import { setupPage } from "./setup-page.ts";
 export function accountRoutes({ accounts, guards }: { readonly accounts: AccountService; readonly guards: Guards }) {
   const tags = ["auth"];
   const credentials = { tags, middleware: guards.credentials };
-  const protectedRoute = { tags, security: bearerSecurity, middleware: guards.signedIn };
+  const protectedRoute = { tags, security: keySecurity, middleware: guards.signedIn };
   const writeProblems = ["validation_failed", "malformed_json", "unsupported_media_type", "rate_limited"] as const;
 
   return createRoutes()

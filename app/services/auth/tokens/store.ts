@@ -1,7 +1,7 @@
-import { and, asc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
 import type { JWK } from "jose";
 import type { Db, Queryable } from "../../../../db/client.ts";
-import { revocations, sessions, signingKeys } from "../../../../db/schema/auth.ts";
+import { apiKeys, revocations, sessions, signingKeys, teamMembers, users } from "../../../../db/schema/auth.ts";
 import type { SigningAlgorithm } from "./signing-key.ts";
 
 export type TokenStore = ReturnType<typeof createTokenStore>;
@@ -16,6 +16,7 @@ export interface SigningKeyRow {
 }
 
 export interface Revocation {
+  /** Or the id of an API key. */
   readonly sessionId: string;
   /** Tokens of lower versions are refused; null: all of the session's. */
   readonly minVersion: number | null;
@@ -25,6 +26,23 @@ export interface Revocation {
 const rotationLock = 7_165_104;
 
 export function createTokenStore(db: Db) {
+  const liveKeyVersion = async (id: string): Promise<number | undefined> => {
+    const [row] = await db
+      .select({ version: apiKeys.version })
+      .from(apiKeys)
+      .innerJoin(users, eq(users.id, apiKeys.ownerId))
+      .leftJoin(teamMembers, and(eq(teamMembers.teamId, apiKeys.teamId), eq(teamMembers.userId, apiKeys.ownerId)))
+      .where(
+        and(
+          eq(apiKeys.id, id),
+          isNull(apiKeys.revokedAt),
+          isNull(users.disabledAt),
+          or(isNull(apiKeys.teamId), isNotNull(teamMembers.userId)),
+        ),
+      );
+    return row?.version;
+  };
+
   return {
     /** Runs `work` while no other copy does. */
     rotating: <T>(work: (on: Queryable) => Promise<T>): Promise<T> =>
@@ -55,12 +73,13 @@ export function createTokenStore(db: Db) {
         .from(revocations)
         .where(gt(revocations.at, sql`clock_timestamp() - make_interval(secs => ${seconds})`)),
 
-    /** Undefined for a session that has ended. */
-    liveVersion: async (sessionId: string): Promise<number | undefined> => {
+    /** Of a session or an API key; undefined for one that has ended or is good for nothing now. */
+    liveVersion: async (id: string): Promise<number | undefined> => {
+      if (id.startsWith("key_")) return liveKeyVersion(id);
       const [row] = await db
         .select({ version: sessions.version })
         .from(sessions)
-        .where(and(eq(sessions.id, sessionId), sql`${sessions.revokedAt} is null`));
+        .where(and(eq(sessions.id, id), sql`${sessions.revokedAt} is null`));
       return row?.version;
     },
 

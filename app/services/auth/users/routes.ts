@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../../http/env.ts";
-import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
+import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
 import { managedUserAnswer, updateUserRequest, userId, userPage, userQuery } from "./schema.ts";
 import type { UserService } from "./service.ts";
 
@@ -13,7 +13,7 @@ import type { UserService } from "./service.ts";
  */
 export function userRoutes({ users, guards }: { readonly users: UserService; readonly guards: Guards }) {
   const tags = ["auth"];
-  const adminRoute = { tags, security: bearerSecurity, middleware: guards.admin };
+  const adminRoute = { tags, security: keySecurity, middleware: guards.admin };
   const params = z.object({ id: userId });
 
   return createRoutes()

@@ -4,6 +4,7 @@ import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import type { TaskLifecycle } from "../../tasks/lifecycle.ts";
+import type { KeyAuthority } from "../api-keys/authority.ts";
 import { userDeleted, userUpdated } from "../events.ts";
 import { eraseUserJob } from "../jobs.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
@@ -18,6 +19,7 @@ export interface UserDeps {
   readonly store: AuthStore;
   readonly assertRecentLogIn: AssertRecentLogIn;
   readonly sessions: Pick<SessionService, "leaveAll" | "roleChanged">;
+  readonly keys: Pick<KeyAuthority, "ownerChanged">;
   readonly transact: Transact;
   readonly createTask: TaskLifecycle["create"];
   readonly now: Now;
@@ -31,7 +33,7 @@ interface Call {
 }
 
 /** Accounts as administrators see them, and their end. */
-export function createUserService({ store, assertRecentLogIn, sessions, transact, createTask, now }: UserDeps) {
+export function createUserService({ store, assertRecentLogIn, sessions, keys, transact, createTask, now }: UserDeps) {
   const existing = async (id: string): Promise<UserRow> => {
     const row = await store.findUser(id);
     if (!row) throw new Problem("not_found", { detail: `There is no user ${id}.` });
@@ -63,6 +65,7 @@ export function createUserService({ store, assertRecentLogIn, sessions, transact
         const row = (await store.updateUser(id, after, unit.tx)) ?? before;
         if (row.disabledAt) await sessions.leaveAll(unit, { userId: id, reason: "user_disabled", ...call });
         else if (row.role !== before.role) await sessions.roleChanged(unit, id, call);
+        await keys.ownerChanged(unit, id, call);
         unit.publish(userUpdated, { subject: id, audience: id, actorId: call.actor.userId, origin: call.origin, data: change });
         return toManagedUser(row);
       }),
@@ -82,6 +85,7 @@ export function createUserService({ store, assertRecentLogIn, sessions, transact
         assertOthers(await store.lockActiveAdmins(unit.tx), id);
         await store.updateUser(id, { disabledAt: now() }, unit.tx);
         await sessions.leaveAll(unit, { userId: id, reason: "user_deleted", ...call });
+        await keys.ownerChanged(unit, id, call);
         unit.publish(userDeleted, { subject: id, actorId: id, origin: call.origin, data: {} });
         const task = await createTask(unit, { contract: eraseUserJob, input: { userId: id }, requestId: call.origin.requestId });
         return { taskId: task.id };

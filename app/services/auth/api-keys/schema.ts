@@ -1,0 +1,97 @@
+import { z } from "@hono/zod-openapi";
+import { scopes } from "../../../platform/scopes.ts";
+import { storableText } from "../../../platform/text.ts";
+
+export const keyId = z.string().max(64).openapi({ example: "key_0199f0a8c7d87d1b9c5f2f6d4b7a1e3f" });
+const teamId = z.string().max(64).openapi({ example: "team_0199f0a8c7d87d1b9c5f2f6d4b7a1e40" });
+const name = storableText(100).min(1).openapi({ example: "nightly import" });
+const moment = z.iso.datetime({ offset: true });
+const scopeList = z
+  .array(z.enum(scopes))
+  .min(1)
+  .max(scopes.length)
+  .refine((list) => new Set(list).size === list.length, { error: "each scope once" })
+  .openapi({
+    example: ["sandbox:write", "tasks:read"],
+    description: "`<service>:write` includes `<service>:read`; `admin` only for administrators",
+  });
+const rateLimit = z.number().int().min(1).max(10_000_000).openapi({ description: "Requests per minute in place of the default" });
+const creditLimit = z.number().min(0).max(1e12);
+const softFirst = {
+  check: ({
+    creditLimitSoft: soft,
+    creditLimitHard: hard,
+  }: {
+    readonly creditLimitSoft?: number | undefined;
+    readonly creditLimitHard?: number | undefined;
+  }) => soft === undefined || hard === undefined || soft <= hard,
+  says: { error: "the soft limit must not be above the hard limit", path: ["creditLimitSoft"] },
+};
+
+export const apiKey = z
+  .object({
+    id: keyId,
+    name,
+    start: z.string().openapi({ description: "What the key begins with", example: "klsn_0199f0a8c7d87d1b9c5f2f6d4b7a1e3f" }),
+    ownerId: z.string(),
+    teamId: z.string().nullable(),
+    scopes: z.array(z.string()),
+    rateLimit: z.number().int().nullable(),
+    creditLimitSoft: z.number().nullable(),
+    creditLimitHard: z.number().nullable(),
+    creditsUsed: z.number(),
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime().nullable(),
+    lastUsedAt: z.iso.datetime().nullable(),
+    previousUntil: z.iso.datetime().nullable().openapi({ description: "Until when the key from before the last rotation works" }),
+  })
+  .openapi("ApiKey");
+
+export const apiKeyAnswer = z.object({ apiKey });
+export const apiKeyWithSecret = z
+  .object({
+    apiKey,
+    key: z.string().openapi({
+      description: "Shown this once",
+      example: "klsn_0199f0a8c7d87d1b9c5f2f6d4b7a1e3f0Vqk3xZ8sYhN1bWcR5tJm7LpDfGa2Ue9XiOo4Qr6TwE1fK9zB",
+    }),
+  })
+  .openapi("ApiKeyWithSecret");
+export const apiKeyPage = z.object({ data: z.array(apiKey), nextCursor: z.string().nullable() }).openapi("ApiKeyPage");
+
+export const createKeyRequest = z
+  .strictObject({
+    name,
+    scopes: scopeList,
+    expiresAt: moment.optional(),
+    rateLimit: rateLimit.optional(),
+    creditLimitSoft: creditLimit.optional(),
+    creditLimitHard: creditLimit.optional(),
+    teamId: teamId.optional(),
+  })
+  .refine(softFirst.check, softFirst.says)
+  .openapi("CreateApiKeyRequest");
+
+/** Null takes a limit or the expiry away. */
+export const updateKeyRequest = z
+  .strictObject({
+    name: name.optional(),
+    scopes: scopeList.optional(),
+    expiresAt: moment.nullable().optional(),
+    rateLimit: rateLimit.nullable().optional(),
+    creditLimitSoft: creditLimit.nullable().optional(),
+    creditLimitHard: creditLimit.nullable().optional(),
+  })
+  .openapi("UpdateApiKeyRequest");
+
+export const rotateKeyRequest = z
+  .strictObject({
+    graceSeconds: z.number().int().min(0).max(604_800).default(0).openapi({ description: "How long the old key works beside the new one" }),
+  })
+  .openapi("RotateApiKeyRequest");
+
+export const keyQuery = z.strictObject({
+  teamId: teamId.optional().openapi({ description: "The keys of this team instead of your own" }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: keyId.optional(),
+});
