@@ -15,6 +15,8 @@ export interface Unit {
   enqueue(job: QueuedJob): void;
   /** Runs once the transaction has committed: for what only this process keeps. It must not throw. */
   afterCommit(run: () => void): void;
+  /** Runs when the work was undone, before its error is passed on: for what has to be recorded of a failure. */
+  afterRollback(run: () => Promise<void>): void;
 }
 
 export type Transact = <T>(work: (unit: Unit) => Promise<T>) => Promise<T>;
@@ -27,7 +29,8 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
   return async (work) => {
     let announced = false;
     const afterwards: (() => void)[] = [];
-    const result = await deps.db.transaction(async (tx) => {
+    const onFailure: (() => Promise<void>)[] = [];
+    const transaction = deps.db.transaction(async (tx) => {
       const rows: (typeof outbox.$inferInsert)[] = [];
       const acts: (typeof auditLog.$inferInsert)[] = [];
       const value = await work({
@@ -38,12 +41,17 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
           if (contract.audited) acts.push(toAuditRow(payload, event));
         },
         afterCommit: (run) => afterwards.push(run),
+        afterRollback: (run) => onFailure.push(run),
         enqueue: (job) => rows.push({ kind: "job", payload: job }),
       });
       if (rows.length > 0) await tx.insert(outbox).values(rows);
       if (acts.length > 0) await tx.insert(auditLog).values(acts);
       announced = rows.length > 0;
       return value;
+    });
+    const result = await transaction.catch(async (error: unknown) => {
+      for (const run of onFailure) await run();
+      throw error;
     });
     for (const run of afterwards) run();
     if (announced) deps.wake();

@@ -170,3 +170,15 @@ export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true,
 
 /** The subject is the user. */
 export const emailVerified = defineEvent({ type: "user.email_verified", audited: true, data: z.object({ by: linkPurpose }) });
+
+/** The subject is the user. A wrong or used code, after a right first factor. */
+export const secondFactorFailed = defineEvent({ type: "security.second_factor_failed", audited: true, data: z.object({}) });
+
+/** The subject is the user. */
+export const mfaEnabled = defineEvent({ type: "user.mfa_enabled", audited: true, data: z.object({}) });
+
+/** The subject is the user. */
+export const mfaDisabled = defineEvent({ type: "user.mfa_disabled", audited: true, data: z.object({}) });
+
+/** The subject is the user. The codes from before no longer work. */
+export const recoveryCodesMade = defineEvent({ type: "user.recovery_codes_made", audited: true, data: z.object({}) });

@@ -4,6 +4,7 @@ import { createRoutes, type Guards } from "../../http/route.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { apiKeyRoutes } from "./api-keys/routes.ts";
 import { emailRoutes } from "./email/routes.ts";
+import { mfaRoutes } from "./mfa/routes.ts";
 import { oauthRoutes } from "./oauth/routes.ts";
 import { passwordRoutes } from "./passwords/routes.ts";
 import type { AuthService } from "./service.ts";
@@ -28,6 +29,7 @@ export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAP
     sessionRoutes({ sessions: auth.sessions, refresh: auth.refresh, addToSession: auth.accounts.addToSession, sameOrigin, guards }),
   );
   all.route("/", userRoutes({ users: auth.users, guards }));
+  all.route("/", mfaRoutes({ mfa: auth.mfa, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));
   all.route("/", apiKeyRoutes({ apiKeys: auth.apiKeys, guards }));
   all.route("/", teamRoutes({ teams: auth.teams, invitations: auth.invitations, guards }));

@@ -20,6 +20,9 @@ import { createEmailService } from "./email/service.ts";
 import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
+import { createSecondFactor } from "./mfa/second-factor.ts";
+import { createMfaService } from "./mfa/service.ts";
+import { createMfaStore } from "./mfa/store.ts";
 import { openOauth } from "./oauth/open.ts";
 import { createOneTimeTokens } from "./one-time-tokens.ts";
 import { openPasswords } from "./passwords/open.ts";
@@ -117,12 +120,13 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     log,
   });
   const requireVerifiedEmail = settings.emailVerification === "required";
+  const mfaStore = createMfaStore(db);
   const logIn = createLogIn({
     store: sessionStore,
     authority,
     sessions,
     tokens,
-    secondFactor: async () => undefined,
+    secondFactor: createSecondFactor({ store: mfaStore, transact, seal, now }),
     sendMail,
     sessionsMax: settings.sessionsMax,
     bindNetwork: settings.bindNetwork,
@@ -188,7 +192,10 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
 
   const users = createUserService({ store, assertRecentLogIn, sessions, keys, transact, createTask, now });
 
+  const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
+
   return {
+    mfa,
     apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax: settings.apiKeysMax, now }),
     teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
     invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
