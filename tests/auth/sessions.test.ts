@@ -180,7 +180,13 @@ describe("what is unusual about a log-in", () => {
   test("a new device is a security event, and the user gets a mail", async () => {
     const ada = await signUp(running.url);
     await logIn(ada, { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0" });
-    expect(await auditOf(ada.id)).toEqual(["user.signed_up", "user.link_mailed", "user.logged_in", "user.logged_in", "security.login_suspicious"]);
+    expect(await auditOf(ada.id)).toEqual([
+      "user.signed_up",
+      "user.link_mailed",
+      "user.logged_in",
+      "user.logged_in",
+      "security.login_suspicious",
+    ]);
     const mail = await until("the mail is there", async () => {
       const { body } = await request(running.url, "/dev/mail.json");
       return body.data.find(({ to, subject }: { to: string; subject: string }) => to === ada.email && subject.startsWith("New log-in"));

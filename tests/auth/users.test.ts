@@ -157,7 +157,13 @@ describe("DELETE /v1/me", () => {
     expect(left).toEqual({ users: 0, sessions: 0, tasks: 0, executions: 0 });
     expectProblem(await logIn(ada), "invalid_credentials");
     const acts = await database`select action from audit_log where subject = ${ada.id} order by at, id`;
-    expect(acts.map(({ action }) => action)).toEqual(["user.signed_up", "user.link_mailed", "user.logged_in", "user.deleted", "user.erased"]);
+    expect(acts.map(({ action }) => action)).toEqual([
+      "user.signed_up",
+      "user.link_mailed",
+      "user.logged_in",
+      "user.deleted",
+      "user.erased",
+    ]);
   });
 
   test("the address is free again", async () => {
