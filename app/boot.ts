@@ -1,6 +1,6 @@
 import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
-import { createSandboxClient, isSandboxAway } from "../workers/sandbox-client.ts";
+import { createSandboxClient, isCancelled, isSandboxAway } from "../workers/sandbox-client.ts";
 import { startThreads } from "../workers/start-threads.ts";
 import { authSettings, type Config, sandboxBounds, trustedOrigins } from "./config.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
@@ -208,6 +208,7 @@ function isRefused(via: Actor["via"], id: string, minVersion: number | null): bo
 }
 
 function sandboxProblem(error: unknown): never {
+  if (isCancelled(error)) throw new DOMException("the client has gone", "AbortError");
   if (isSandboxAway(error))
     throw new Problem("unavailable", { detail: "The sandbox can't take the program right now.", retryAfterSeconds: 1, cause: error });
   throw error;

@@ -15,7 +15,7 @@ export class SandboxUnavailableError extends Error {
 }
 
 /** The program was cancelled before it began. */
-export class ProgramCancelledError extends Error {
+class ProgramCancelledError extends Error {
   override readonly name = "ProgramCancelledError";
 }
 

@@ -27,6 +27,11 @@ export function createSandboxClient(channel: () => Channel<SandboxCalls> | undef
   };
 }
 
+/** True when the program was not run because whoever asked for it has gone. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof RemoteError && error.remoteName === "ProgramCancelledError";
+}
+
 /** True when the program was not run and trying again later makes sense: no thread, or no free cell. */
 export function isSandboxAway(error: unknown): boolean {
   return (

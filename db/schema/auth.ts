@@ -163,7 +163,7 @@ export const teams = pgTable("teams", {
   createdAt: moment("created_at").notNull().defaultNow(),
 });
 
-export const teamRoles = ["owner", "admin", "member", "viewer"] as const;
+const teamRoles = ["owner", "admin", "member", "viewer"] as const;
 
 export const teamMembers = pgTable(
   "team_members",

@@ -180,6 +180,14 @@ describe("DELETE /v1/me", () => {
     expect((await closeAccount({ token: (await logIn(ada)).body.accessToken })).status).toBe(202);
   });
 
+  test("whoever owns a team hands it over first", async () => {
+    const ada = await signUp(running.url);
+    const team = (await request(running.url, "/v1/teams", { token: ada.token, body: { name: "Looms" } })).body.team;
+    expectProblem(await closeAccount(ada), "conflict");
+    expect((await request(running.url, `/v1/teams/${team.id}`, { method: "DELETE", token: ada.token })).status).toBe(204);
+    expect((await closeAccount(ada)).status).toBe(202);
+  });
+
   test("the last administrator cannot go", async () => {
     expectProblem(await closeAccount(admin), "conflict");
   });

@@ -69,9 +69,10 @@ describe("same key, same request", () => {
 
   test("204 has no body and no content type, the first time and when replayed", async () => {
     const user = await signUp(url);
-    const logOut = () => request(url, "/v1/auth/logout", { method: "POST", token: user.token, headers: { "idempotency-key": "bye" } });
+    const body = { currentPassword: user.password, newPassword: "another horse, another staple" };
+    const change = () => request(url, "/v1/auth/password/change", { body, token: user.token, headers: { "idempotency-key": "once" } });
     for (const replayed of [null, "true"]) {
-      const answer = await logOut();
+      const answer = await change();
       expect([answer.status, answer.body, answer.headers.get("content-type")]).toEqual([204, "", null]);
       expect(answer.headers.get("idempotency-replayed")).toBe(replayed);
     }

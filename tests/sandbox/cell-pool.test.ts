@@ -192,3 +192,41 @@ describe("the end", () => {
     expect(pool.stats()).toMatchObject({ idle: 0, starting: 0 });
   });
 });
+
+describe("programs that nobody waits for", () => {
+  test("one that waits is not run, one that runs is ended, and the next is served at once", async () => {
+    const pool = open({ size: 1 });
+    await pool.started;
+    const [running, waiting] = [request("while (true) {}", { timeoutMs: 5_000 }), request("1")];
+    const [outcome, refusal] = [pool.execute(running), pool.execute(waiting)];
+    refusal.catch(() => undefined);
+    await until("it runs", () => pool.stats().busy === 1);
+    pool.cancel(waiting.id);
+    await expect(refusal).rejects.toThrow("nobody waits");
+    pool.cancel(running.id);
+    expect((await outcome).status).toBe("killed");
+    expect((await pool.execute(request("1 + 1"))).output).toBe(2);
+    pool.cancel("exe_unknown");
+  });
+
+  test("owners take turns: many programs of one do not hold up another's", async () => {
+    const pool = open({ size: 1 });
+    await pool.started;
+    const order: string[] = [];
+    const run = (owner: string) => pool.execute(request("1", { owner })).then(() => order.push(owner));
+    await Promise.all([...Array.from({ length: 8 }, () => run("busy")), run("quiet")]);
+    expect(order.indexOf("quiet")).toBeLessThanOrEqual(2);
+  });
+
+  test("one owner has only so many waiting", async () => {
+    const pool = open({ size: 1, ownerQueueMax: 2 });
+    await pool.started;
+    const running = pool.execute(request("while (true) {}", { owner: "busy", timeoutMs: 500 }));
+    await until("it runs", () => pool.stats().busy === 1);
+    const accepted = [pool.execute(request("1", { owner: "busy" })), pool.execute(request("1", { owner: "busy" }))];
+    await expect(pool.execute(request("1", { owner: "busy" }))).rejects.toThrow("waiting already");
+    const other = pool.execute(request("2", { owner: "quiet" }));
+    expect((await other).output).toBe(2);
+    await Promise.all([running, ...accepted]);
+  });
+});

@@ -190,7 +190,7 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   const teamStore = createTeamStore(db);
   const membership = createMembership(teamStore);
 
-  const users = createUserService({ store, assertRecentLogIn, sessions, keys, transact, createTask, now });
+  const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, createTask, now });
 
   const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
 

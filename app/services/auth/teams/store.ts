@@ -83,6 +83,15 @@ export function createTeamStore(db: Db) {
       return row;
     },
 
+    ownsAny: async (userId: string, on: Queryable): Promise<boolean> => {
+      const rows = await on
+        .select({ teamId: teamMembers.teamId })
+        .from(teamMembers)
+        .where(and(eq(teamMembers.userId, userId), eq(teamMembers.role, "owner")))
+        .limit(1);
+      return rows.length > 0;
+    },
+
     roleOf: async (teamId: string, userId: string, on: Queryable = db): Promise<TeamRole | undefined> => {
       const [row] = await on.select({ role: teamMembers.role }).from(teamMembers).where(memberIs(teamId, userId));
       return row?.role;

@@ -13,7 +13,7 @@ export interface SigningKey {
 
 /** A fresh key pair; its `kid` is the thumbprint of the public half (RFC 7638). */
 export async function generateSigningKey(algorithm: SigningAlgorithm): Promise<SigningKey> {
-  const options = algorithm === "EdDSA" ? { crv: "Ed25519" } : algorithm === "RS256" ? { modulusLength: 3_072 } : {};
+  const options = algorithm === "EdDSA" ? { crv: "Ed25519" } : algorithm === "RS256" ? { modulusLength: 2_048 } : {};
   const { privateKey, publicKey } = await generateKeyPair(algorithm, { ...options, extractable: true });
   const publicPart = await exportJWK(publicKey);
   const kid = await calculateJwkThumbprint(publicPart);

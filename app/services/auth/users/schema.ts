@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { user } from "../schema.ts";
 
 export const userId = z.string().max(64).openapi({ example: "usr_0199f0a8c7d87d1b9c5f2f6d4b7a1e3c" });
-export const managedUser = user.extend({ disabled: z.boolean() }).openapi("ManagedUser");
+const managedUser = user.extend({ disabled: z.boolean() }).openapi("ManagedUser");
 export const managedUserAnswer = z.object({ user: managedUser });
 export const userQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(50), cursor: userId.optional() });
 export const userPage = z.object({ data: z.array(managedUser), nextCursor: z.string().nullable() }).openapi("UserPage");

@@ -10,6 +10,7 @@ import { eraseUserJob } from "../jobs.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { AuthStore, UserRow } from "../store.ts";
+import type { TeamStore } from "../teams/store.ts";
 import { toUserView } from "../views.ts";
 import type { updateUserRequest, userQuery } from "./schema.ts";
 
@@ -21,6 +22,7 @@ export interface UserDeps {
   readonly sessions: Pick<SessionService, "leaveAll" | "roleChanged">;
   readonly keys: Pick<KeyAuthority, "ownerChanged">;
   readonly transact: Transact;
+  readonly teams: Pick<TeamStore, "ownsAny">;
   readonly createTask: TaskLifecycle["create"];
   readonly now: Now;
 }
@@ -33,7 +35,7 @@ interface Call {
 }
 
 /** Accounts as administrators see them, and their end. */
-export function createUserService({ store, assertRecentLogIn, sessions, keys, transact, createTask, now }: UserDeps) {
+export function createUserService({ teams, store, assertRecentLogIn, sessions, keys, transact, createTask, now }: UserDeps) {
   const existing = async (id: string): Promise<UserRow> => {
     const row = await store.findUser(id);
     if (!row) throw new Problem("not_found", { detail: `There is no user ${id}.` });
@@ -83,6 +85,8 @@ export function createUserService({ store, assertRecentLogIn, sessions, keys, tr
       await assertRecentLogIn(call.actor);
       return transact(async (unit) => {
         assertOthers(await store.lockActiveAdmins(unit.tx), id);
+        if (await teams.ownsAny(id, unit.tx))
+          throw new Problem("conflict", { detail: "You own teams: hand them over or delete them first." });
         await store.updateUser(id, { disabledAt: now() }, unit.tx);
         await sessions.leaveAll(unit, { userId: id, reason: "user_deleted", ...call });
         await keys.ownerChanged(unit, id, call);
