@@ -73,7 +73,7 @@ describe("what is refused", () => {
   test("unknown KEELSON_ keys are named together with the bad ones; other programs' keys are not ours", () => {
     const source = { KEELSON_PROT: "3000", KEELSON_: "x", KEELSON_ROLE: "api", PORT: "x", PATH: "/bin", NODE_ENV: "production", KEEL: "1" };
     expect(keysOf(complaintsOf(source)).sort()).toEqual(["KEELSON_", "KEELSON_PROT", "KEELSON_ROLE", "PORT"]);
-    expect(complaintsOf({ KEELSON_PROT: "1" })).toEqual(["KEELSON_PROT: unknown setting; README lists the known ones"]);
+    expect(complaintsOf({ KEELSON_PROT: "1" })).toEqual(["KEELSON_PROT: unknown setting; the command doctor lists the known ones"]);
   });
 
   test("the complaint says what was expected, and shows no secret", () => {

@@ -150,7 +150,7 @@ export function readConfig(roles?: string, source: NodeJS.ProcessEnv = process.e
   const complaints = [
     ...Object.keys(given)
       .filter((key) => key.startsWith("KEELSON_") && !knownKeys.has(key))
-      .map((key) => `${key}: unknown setting; `doctor` lists the known ones`),
+      .map((key) => `${key}: unknown setting; the command doctor lists the known ones`),
     ...rules.filter((rule) => rule.brokenBy((key) => key in given)).map((rule) => `${rule.key}: ${rule.says}`),
   ];
   const parsed = environment.safeParse(given);

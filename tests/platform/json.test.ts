@@ -4,8 +4,10 @@ import { isWithinDepth } from "../../app/platform/json.ts";
 test.each([
   [null, 0, true],
   ["text", 0, true],
-  [[], 0, true],
-  [[1], 0, false],
+  [[], 0, false],
+  [[], 1, true],
+  [[1], 1, true],
+  [[[]], 1, false],
   [{ a: [1] }, 2, true],
   [{ a: [1] }, 1, false],
 ])("%j within %i levels: %p", (value, depthMax, within) => {
