@@ -111,7 +111,7 @@ describe("paths and methods", () => {
     ["PROPFIND", "/v1/auth/login", "POST"],
     ["OPTIONS", "/v1/auth/signup", "POST"],
     ["DELETE", executions, "GET, HEAD, POST"],
-    ["POST", "/v1/me", "GET, HEAD, PATCH, DELETE"],
+    ["POST", "/v1/me", "DELETE, GET, HEAD, PATCH"],
     ["PUT", "/v1/tasks/tsk_1/stream", "GET, HEAD"],
     ["POST", "/healthz", "GET, HEAD"],
     ["POST", "/openapi.json", "GET, HEAD"],
