@@ -201,6 +201,7 @@ export function authSettings(config: Config): AuthSettings {
       returnOrigins: config.KEELSON_OAUTH_RETURN_URLS ?? [],
     },
     publicUrl: publicUrl(config),
+    corsOrigins: config.KEELSON_CORS_ORIGINS,
     passwordScoreMin: config.KEELSON_PASSWORD_SCORE_MIN,
     passwordHistory: config.KEELSON_PASSWORD_HISTORY,
     breachedPasswordsUrl: config.KEELSON_BREACHED_PASSWORDS_URL,

@@ -182,3 +182,10 @@ export const mfaDisabled = defineEvent({ type: "user.mfa_disabled", audited: tru
 
 /** The subject is the user. The codes from before no longer work. */
 export const recoveryCodesMade = defineEvent({ type: "user.recovery_codes_made", audited: true, data: z.object({}) });
+
+/** The subject is the user, as in all events of passkeys. */
+export const passkeyAdded = defineEvent({ type: "user.passkey_added", audited: true, data: z.object({ passkeyId: z.string() }) });
+export const passkeyRemoved = defineEvent({ type: "user.passkey_removed", audited: true, data: z.object({ passkeyId: z.string() }) });
+
+/** A right signature with a counter that was there before: somebody else may have a copy of the key. The log-in was refused. */
+export const passkeyCloned = defineEvent({ type: "security.passkey_cloned", audited: true, data: z.object({ passkeyId: z.string() }) });

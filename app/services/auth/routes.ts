@@ -6,6 +6,7 @@ import { apiKeyRoutes } from "./api-keys/routes.ts";
 import { emailRoutes } from "./email/routes.ts";
 import { mfaRoutes } from "./mfa/routes.ts";
 import { oauthRoutes } from "./oauth/routes.ts";
+import { passkeyRoutes } from "./passkeys/routes.ts";
 import { passwordRoutes } from "./passwords/routes.ts";
 import type { AuthService } from "./service.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
@@ -30,6 +31,7 @@ export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAP
   );
   all.route("/", userRoutes({ users: auth.users, guards }));
   all.route("/", mfaRoutes({ mfa: auth.mfa, guards }));
+  all.route("/", passkeyRoutes({ passkeys: auth.passkeys, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));
   all.route("/", apiKeyRoutes({ apiKeys: auth.apiKeys, guards }));
   all.route("/", teamRoutes({ teams: auth.teams, invitations: auth.invitations, guards }));

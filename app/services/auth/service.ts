@@ -25,6 +25,7 @@ import { createMfaService } from "./mfa/service.ts";
 import { createMfaStore } from "./mfa/store.ts";
 import { openOauth } from "./oauth/open.ts";
 import { createOneTimeTokens } from "./one-time-tokens.ts";
+import { openPasskeys } from "./passkeys/open.ts";
 import { openPasswords } from "./passwords/open.ts";
 import { createPasswordService } from "./passwords/service.ts";
 import { createActivity } from "./sessions/activity.ts";
@@ -193,9 +194,21 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, createTask, now });
 
   const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
+  const passkeys = openPasskeys({
+    db,
+    users: store,
+    oneTimeTokens,
+    assertRecentLogIn,
+    transact,
+    logIn,
+    sendMail,
+    settings,
+    now,
+  });
 
   return {
     mfa,
+    passkeys,
     apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax: settings.apiKeysMax, now }),
     teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
     invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),

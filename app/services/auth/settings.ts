@@ -24,6 +24,8 @@ export interface AuthSettings {
   };
   /** How clients reach this installation, without a slash at the end. */
   readonly publicUrl: string;
+  /** Whose pages may call this installation from a browser. */
+  readonly corsOrigins: readonly string[];
   /** Zxcvbn score that a new password needs, 0 to 4. */
   readonly passwordScoreMin: number;
   /** So many passwords, the current one included, may not come again; 0: any may. */

@@ -1,0 +1,41 @@
+import type { Db } from "../../../../db/client.ts";
+import type { Now } from "../../../platform/clock.ts";
+import type { Transact } from "../../../platform/outbox.ts";
+import type { LogIn } from "../log-in.ts";
+import type { SendMail } from "../mails.ts";
+import type { OneTimeTokens } from "../one-time-tokens.ts";
+import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
+import type { AuthSettings } from "../settings.ts";
+import type { AuthStore } from "../store.ts";
+import { createAuthenticate } from "./authenticate.ts";
+import { createCeremonies } from "./ceremonies.ts";
+import { createChallenges } from "./challenges.ts";
+import { relyingPartyOf } from "./relying-party.ts";
+import { createPasskeyService } from "./service.ts";
+import { createPasskeyStore } from "./store.ts";
+
+export interface OpenPasskeysDeps {
+  readonly db: Db;
+  readonly users: AuthStore;
+  readonly oneTimeTokens: OneTimeTokens;
+  readonly assertRecentLogIn: AssertRecentLogIn;
+  readonly transact: Transact;
+  readonly logIn: Pick<LogIn, "open">;
+  readonly sendMail: SendMail;
+  readonly settings: Pick<AuthSettings, "publicUrl" | "corsOrigins">;
+  readonly now: Now;
+}
+
+export type Passkeys = ReturnType<typeof openPasskeys>;
+
+/** Puts the parts of passkeys together. */
+export function openPasskeys(deps: OpenPasskeysDeps) {
+  const { db, users, oneTimeTokens, assertRecentLogIn, transact, logIn, sendMail, settings, now } = deps;
+  const store = createPasskeyStore(db);
+  const ceremonies = createCeremonies(relyingPartyOf(settings));
+  const challenges = createChallenges({ oneTimeTokens, transact });
+  return {
+    ...createPasskeyService({ users, store, ceremonies, challenges, transact, assertRecentLogIn, sendMail, now }),
+    authenticate: createAuthenticate({ users, store, ceremonies, challenges, logIn, transact, now }),
+  };
+}
