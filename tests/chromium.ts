@@ -11,7 +11,7 @@ export async function launchChromium(): Promise<Browser | undefined> {
 }
 
 /** The program that `CHROMIUM` names, or the one that is installed; installs it where that goes without asking. */
-export async function chromiumPath(): Promise<string | undefined> {
+async function chromiumPath(): Promise<string | undefined> {
   const given = Bun.env.CHROMIUM;
   if (given !== undefined && given !== "") return given;
   const program = findChromium() ?? (await installChromium());

@@ -65,8 +65,8 @@ export const problemTypes = {
   },
   invalid_credentials: {
     status: 401,
-    title: "E-mail or password is wrong",
-    help: "The answer is the same whether or not the account exists.",
+    title: "What was shown does not open the account",
+    help: "The e-mail address, the password, the code or the passkey is wrong. The answer is the same whether or not the account exists.",
   },
   mfa_required: {
     status: 401,

@@ -22,8 +22,6 @@ export interface AuthenticateDeps {
   readonly now: Now;
 }
 
-export type Authenticate = ReturnType<typeof createAuthenticate>;
-
 /** The log-in by passkey. Everything that is wrong with one is `invalid_credentials`. */
 export function createAuthenticate({ users, store, ceremonies, challenges, logIn, transact, now }: AuthenticateDeps) {
   const recordFailure = ({ userId }: PasskeyRow, origin: RequestOrigin) =>

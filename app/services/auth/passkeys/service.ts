@@ -14,8 +14,6 @@ import type { Challenges } from "./challenges.ts";
 import type { PasskeyView, registerRequest } from "./schema.ts";
 import type { PasskeyRow, PasskeyStore } from "./store.ts";
 
-export type PasskeyService = ReturnType<typeof createPasskeyService>;
-
 export interface PasskeyDeps {
   readonly users: Pick<AuthStore, "findUser" | "lockUser">;
   readonly store: PasskeyStore;
