@@ -1,3 +1,5 @@
+// First: the library below needs it while it loads.
+import "./reflect-polyfill.ts";
 import {
   generateAuthenticationOptions,
   generateRegistrationOptions,
