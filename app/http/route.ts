@@ -1,5 +1,7 @@
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
+import type { Router } from "hono/router";
+import type { H, RouterRoute } from "hono/types";
 import { type ProblemCode, problemTypes } from "../platform/errors.ts";
 import type { AppEnv } from "./env.ts";
 import { rejectInvalid } from "./problem.ts";
@@ -16,8 +18,8 @@ export interface Guards {
 }
 
 /** An empty set of routes whose validation failures are problems. */
-export function createRoutes(): OpenAPIHono<AppEnv> {
-  return new OpenAPIHono<AppEnv>({ defaultHook: (result) => rejectInvalid(result) });
+export function createRoutes(router?: Router<[H, RouterRoute]>): OpenAPIHono<AppEnv> {
+  return new OpenAPIHono<AppEnv>({ ...(router ? { router } : {}), defaultHook: (result) => rejectInvalid(result) });
 }
 
 const problemSchema = z

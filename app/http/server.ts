@@ -11,6 +11,7 @@ import type { AppContext, AppEnv } from "./env.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { answerProblem } from "./problem.ts";
 import { createRoutes } from "./route.ts";
+import { SegmentRouter } from "./segment-router.ts";
 
 export interface AppDeps {
   readonly log: Logger;
@@ -24,7 +25,7 @@ export interface AppDeps {
 
 /** The whole HTTP surface, top to bottom in the order a request meets it. */
 export function createApp(deps: AppDeps): Answer {
-  const app = createRoutes();
+  const app = createRoutes(new SegmentRouter());
   app.onError((error, c) => answerProblem(error, c.env));
   app.notFound(answerUnmatched(app));
 

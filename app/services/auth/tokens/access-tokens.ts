@@ -21,13 +21,18 @@ export interface AccessGrant {
   readonly network: string | undefined;
 }
 
+/** Where a token is shown from. To ask for the address costs as much as the rest of a check, so only a session that is bound to one does. */
+interface Origin {
+  readonly ip: string | undefined;
+}
+
 export interface AccessTokens {
   sign(grant: AccessGrant): Promise<{ readonly token: string; readonly expiresInSeconds: number }>;
   /**
    * Throws `Problem` (`invalid_token`) unless the token is ours, unaltered, in time, not revoked and shown from where it may be.
    * A promise only for a token that this copy has not seen yet, or while it cannot know of revocations.
    */
-  verify(token: string, from: { readonly ip: string | undefined }): Actor | Promise<Actor>;
+  verify(token: string, from: Origin): Actor | Promise<Actor>;
 }
 
 export interface AccessTokenDeps {
@@ -103,8 +108,8 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
     }
   };
 
-  const admit = ({ actor, sessionId, version, network }: Verified, ip: string | undefined): Actor | Promise<Actor> => {
-    if (network !== undefined && (ip === undefined || networkOf(ip) !== network))
+  const admit = ({ actor, sessionId, version, network }: Verified, from: Origin): Actor | Promise<Actor> => {
+    if (network !== undefined && (from.ip === undefined || networkOf(from.ip) !== network))
       throw new Problem("invalid_token", { detail: "The session may not be used from this address." });
     const revoked = revocations.isRevoked(sessionId, version);
     if (revoked === false) {
@@ -141,9 +146,9 @@ export function createAccessTokens(deps: AccessTokenDeps): AccessTokens {
     },
     verify: (token, from) => {
       const known = remembered.get(token);
-      if (known && known.expiresAtMs > now().getTime()) return admit(known, from.ip);
+      if (known && known.expiresAtMs > now().getTime()) return admit(known, from);
       if (known) remembered.delete(token);
-      return check(token).then((verified) => admit(verified, from.ip));
+      return check(token).then((verified) => admit(verified, from));
     },
   };
 }
