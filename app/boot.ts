@@ -18,6 +18,7 @@ import { startHousekeeping } from "./platform/housekeeping.ts";
 import { createIdempotencyRecords } from "./platform/idempotency/store.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createTransact } from "./platform/outbox.ts";
+import { queueTable } from "./platform/queue/overrides.ts";
 import { migratePostgresQueues } from "./platform/queue/postgres.ts";
 import { createSeal, keyEncryptionKey } from "./platform/seal.ts";
 import { openLimiter, openQueues, redisVersion } from "./platform/substrate.ts";
@@ -28,9 +29,14 @@ import { createAuthStore } from "./services/auth/store.ts";
 import { createNotifyService } from "./services/notify/service.ts";
 import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
+import { runProgramJob } from "./services/sandbox/jobs.ts";
+import { programInput } from "./services/sandbox/schema.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
-import { createTaskLifecycle } from "./services/tasks/lifecycle.ts";
+import { createTaskControl } from "./services/tasks/control.ts";
+import { createQueueService } from "./services/tasks/queues/service.ts";
+import { createQueueInsightStore } from "./services/tasks/queues/store.ts";
+import { createTaskProducer } from "./services/tasks/record/create.ts";
 import { createTaskService } from "./services/tasks/service.ts";
 import { createTaskStore } from "./services/tasks/store.ts";
 import { createTaskWatch, taskEnd } from "./services/tasks/watch.ts";
@@ -92,10 +98,12 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
 
   // The services, each given what it needs and nothing else.
   const taskStore = createTaskStore(database.db);
-  const lifecycle = createTaskLifecycle({ store: taskStore, transact, now });
+  const settings = queueTable(config.KEELSON_QUEUES);
+  const { findByDedupeKey } = taskStore;
+  const producer = createTaskProducer({ db: database.db, findByDedupeKey, queues: settings, wake: threads.wakeTasks, now });
   const watch = createTaskWatch({ store: taskStore, feed: threads.feed });
 
-  const notify = createNotifyService({ store: createNotifyStore(database.db), createTask: lifecycle.create, seal });
+  const notify = createNotifyService({ store: createNotifyStore(database.db), createTask: producer.create, seal });
 
   const auth = opening.adopt(
     await openAuthService({
@@ -104,7 +112,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       seal,
       feed: threads.feed,
       sendMail: notify.sendMail,
-      createTask: lifecycle.create,
+      createTask: producer.create,
       settings: authSettings(config),
       now,
       log,
@@ -114,13 +122,30 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   opening.adopt(startHousekeeping({ log, chores: auth.chores }), (it) => it.stop());
   auth.onRevoked(({ sessionId, minVersion }) => streams.closeFor(({ via }) => isRefused(via, sessionId, minVersion)));
 
-  const tasks = createTaskService({ store: taskStore, watch, can: auth.can });
+  const queueService = createQueueService({
+    settings,
+    insight: createQueueInsightStore(database.db),
+    store: taskStore,
+    queues,
+    transact,
+    wake: threads.wakeTasks,
+  });
+  const tasks = createTaskService({
+    store: taskStore,
+    watch,
+    can: auth.can,
+    control: createTaskControl({ store: taskStore, transact, queues, wake: threads.wakeTasks, can: auth.can, now }),
+    enqueue: producer.enqueue,
+    publicJobs: { "sandbox-execution": { contract: { ...runProgramJob, input: programInput(sandboxBounds(config)) } } },
+    knownQueue: queueService.known,
+    assertRoom: queueService.assertRoom,
+  });
 
   const execute = createSandboxClient(threads.sandboxChannel);
   const sandbox = createSandboxService({
     store: createExecutionStore(database.db),
     transact,
-    createTask: lifecycle.create,
+    createTask: producer.create,
     can: auth.can,
     execute: threads.sandbox && ((request, signal) => execute(request, signal).catch(sandboxProblem)),
     taskEnd: (id, signal) => taskEnd(watch, id, signal),
@@ -150,6 +175,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     services: serviceRoutes({
       auth,
       tasks,
+      queues: queueService,
       notify,
       sandbox,
       guards,

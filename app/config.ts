@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { LogLevel } from "./platform/logger.ts";
+import { queueOverrides } from "./platform/queue/overrides.ts";
 import type { RedisTarget } from "./platform/redis.ts";
 import { oauthProviders, returnOrigin } from "./services/auth/oauth/provider-settings.ts";
 import type { AuthSettings } from "./services/auth/settings.ts";
@@ -97,6 +98,7 @@ const environment = z.object({
   KEELSON_BREACHED_PASSWORDS_URL: connectionUrl("http:", "https:").optional(),
   KEELSON_EMAIL_VERIFICATION: z.enum(["off", "optional", "required"]).default("optional"),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
+  KEELSON_QUEUES: queueOverrides.optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_TIMEOUT_MS_MAX: wholeNumber(10, 60_000).default(10_000),

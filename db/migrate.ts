@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import postgres, { type Sql } from "postgres";
+import { advisoryLocks } from "./advisory-locks.ts";
 import { type Migration, migrations } from "./migrations/index.ts";
 
 /** One key per database: copies that start together queue up behind each other here. */
-const advisoryLockKey = 7_165_101;
 
 export interface MigrationState {
   readonly applied: readonly string[];
@@ -16,7 +16,7 @@ export interface MigrationState {
  */
 export async function migrate(databaseUrl: string): Promise<readonly string[]> {
   return withConnection(databaseUrl, async (sql) => {
-    await sql`select pg_advisory_lock(${advisoryLockKey})`;
+    await sql`select pg_advisory_lock(${advisoryLocks.migrate})`;
     await sql`create table if not exists keelson_migrations (
       name text primary key, checksum text not null, applied_at timestamptz not null default now())`;
     const pending = await findPending(sql);

@@ -3,12 +3,14 @@ import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { startHousekeeping } from "../app/platform/housekeeping.ts";
 import { purgeIdempotencyKeys } from "../app/platform/idempotency/store.ts";
 import { startRelay } from "../app/platform/outbox-relay.ts";
+import { queueTable } from "../app/platform/queue/overrides.ts";
 import { openBus, openQueues } from "../app/platform/substrate.ts";
+import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { openDatabase } from "../db/client.ts";
 import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
 import { runThread } from "./thread-entry.ts";
 
-/** Owns the blocking reads of the bus and the outbox relay. Knows nothing of HTTP or of what events mean. */
+/** Owns the blocking reads of the bus, the outbox relay and the dispatcher of tasks. Knows nothing of HTTP or of what events mean. */
 await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   await using opening = new AsyncDisposableStack();
   const budget = connectionBudget(data.config).bus;
@@ -43,13 +45,26 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
     }),
     (it) => it.stop(),
   );
-  const relay = opening.adopt(startRelay({ db: database.db, bus, queues, log }), (it) => it.stop());
+  const relay = opening.adopt(startRelay({ db: database.db, bus, log }), (it) => it.stop());
+  const dispatcher = opening.adopt(
+    startDispatcher({
+      sql: database.sql,
+      db: database.db,
+      queues,
+      settings: queueTable(data.config.KEELSON_QUEUES),
+      wakeRelay: relay.wake,
+      now: systemNow,
+      log,
+    }),
+    (it) => it.stop(),
+  );
 
   const open = opening.move();
   return {
     watch: ({ subject }) => void watched.add(subject),
     unwatch: ({ subject }) => void watched.delete(subject),
     wakeOutbox: () => relay.wake(),
+    wakeTasks: ({ queue }) => dispatcher.wake(queue),
     // What is in the outbox stays there for another copy, so there is nothing to wait for.
     drain: async () => undefined,
     stop: () => open.disposeAsync(),

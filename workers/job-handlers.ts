@@ -3,11 +3,11 @@ import { type AuthHandlerDeps, createEraseUserHandler } from "../app/services/au
 import { eraseUserJob } from "../app/services/auth/jobs.ts";
 import { createSendMailHandler, type NotifyHandlerDeps } from "../app/services/notify/handlers.ts";
 import { sendMailJob } from "../app/services/notify/jobs.ts";
-import { createExecuteHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
-import { executeJob } from "../app/services/sandbox/jobs.ts";
+import { createExecuteHandler, createRunProgramHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
+import { executeJob, runProgramJob } from "../app/services/sandbox/jobs.ts";
 
 /** Every job contract of the program. A contract that has no handler below does not compile. */
-export const jobContracts = [executeJob, sendMailJob, eraseUserJob] as const satisfies readonly JobContract[];
+export const jobContracts = [executeJob, runProgramJob, sendMailJob, eraseUserJob] as const satisfies readonly JobContract[];
 
 export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
 
@@ -26,6 +26,7 @@ export interface HandlerDeps {
 export function createHandlers(deps: HandlerDeps): Handlers {
   return {
     "sandbox.execute": bind(executeJob, createExecuteHandler(deps.sandbox)),
+    "sandbox.run": bind(runProgramJob, createRunProgramHandler(deps.sandbox)),
     "auth.erase-user": bind(eraseUserJob, createEraseUserHandler(deps.auth)),
     "notify.send-mail": bind(sendMailJob, createSendMailHandler(deps.notify)),
   };

@@ -1,93 +1,136 @@
+import type { Now } from "../app/platform/clock.ts";
 import type { Logger } from "../app/platform/logger.ts";
-import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
+import { backoffMs, type QueueTable } from "../app/platform/queue/catalogue.ts";
 import { GiveUp, type JobContext, TryAgainIn } from "../app/platform/queue/job.ts";
-import type { Delivery, DeliveryEnd, Process } from "../app/platform/queue/port.ts";
-import type { TaskError, TaskLifecycle } from "../app/services/tasks/lifecycle.ts";
+import type { Delivery, Process } from "../app/platform/queue/port.ts";
+import { resultEntry, stateEntry } from "../app/services/tasks/record/entries.ts";
+import { NotStorable, type TaskRecorder } from "../app/services/tasks/record/recorder.ts";
+import type { TaskEntry, TaskMove } from "../app/services/tasks/record/store.ts";
+import type { RunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
+import { predecessorsOf, withoutSuccess } from "../app/services/tasks/states.ts";
+import { createAttempt, Stopped } from "./attempt.ts";
 import { type BoundHandler, findHandler, type Handlers } from "./job-handlers.ts";
 
 export interface JobRunnerDeps {
   readonly handlers: Handlers;
-  readonly tasks: TaskLifecycle;
+  readonly recorder: TaskRecorder;
+  readonly running: RunningTasks;
+  readonly settings: QueueTable;
+  readonly workerId: string;
+  readonly now: Now;
   readonly log: Logger;
 }
 
-/** A job whose worker died this often beyond its attempts is the likely cause of death. */
-const deathsMax = 3;
+interface TaskError {
+  readonly name: string;
+  readonly message: string;
+}
 
-/** Takes a delivery through its task's states: begin, handle, and end in the record before the queue hears of it. */
-export function createJobRunner({ handlers, tasks, log }: JobRunnerDeps): Process {
-  const fail = async (delivery: Delivery, error: TaskError): Promise<DeliveryEnd> => {
-    await tasks.fail(delivery.taskId, error);
-    return { kind: "failed", reason: error.message };
+/** A round that lost its worker this often is the likely cause. */
+const startsMax = 3;
+
+/** Takes a delivery through one attempt: begin, handle, and end in the record before the queue hears of it. */
+export function createJobRunner(deps: JobRunnerDeps): Process {
+  const { handlers, recorder, running, now } = deps;
+
+  const stepOf = ({ taskId: id, round }: Delivery, step: Omit<TaskMove, "id" | "round" | "from">): TaskMove => ({
+    id,
+    round,
+    from: predecessorsOf(step.to),
+    ...step,
+  });
+
+  const fail = async (delivery: Delivery, error: TaskError): Promise<void> => {
+    const to = withoutSuccess(delivery.attemptsMax);
+    const entries = [stateEntry(to, delivery.attempt), resultEntry(to, { error })];
+    await recorder.write(stepOf(delivery, { to, error, attempts: delivery.attempt, finishedAt: now(), entries }));
   };
 
-  const run = async (delivery: Delivery, handle: BoundHandler["handle"], taskLog: Logger): Promise<DeliveryEnd> => {
-    const { taskId } = delivery;
-    const { timeoutMs } = queueCatalogue[delivery.queue];
-    const timeout = new AbortController();
-    const context: JobContext = {
-      taskId,
-      signal: timeout.signal,
-      log: taskLog,
-      attempt: delivery.attempt,
-      progress: (value) => tasks.progress(taskId, value),
-      lines: (lines) => tasks.lines(taskId, lines),
-    };
-    try {
-      const result = await withTimeout(handle(delivery.input, context), timeout, timeoutMs);
-      await tasks.complete(taskId, result);
-      return { kind: "done" };
-    } catch (error) {
-      return settleError(delivery, error, taskLog);
-    }
+  const complete = async (delivery: Delivery, result: unknown): Promise<void> => {
+    const entries = [stateEntry("completed", delivery.attempt), resultEntry("completed", { result })];
+    await recorder
+      .write(stepOf(delivery, { to: "completed", result, attempts: delivery.attempt, finishedAt: now(), entries }))
+      .catch((error: unknown) => {
+        if (!(error instanceof NotStorable)) throw error;
+        return fail(delivery, { name: "NotStorable", message: error.message });
+      });
   };
 
-  const settleError = async (delivery: Delivery, error: unknown, taskLog: Logger): Promise<DeliveryEnd> => {
-    if (error instanceof TryAgainIn) {
-      await tasks.putBack(delivery.taskId);
-      return { kind: "again", delayMs: error.delayMs };
-    }
+  /** Another round: with an error it counts as an attempt. */
+  const putBack = async (delivery: Delivery, delayMs: number, error?: TaskError): Promise<void> => {
+    const attempts = error ? delivery.attempt : delivery.attempt - 1;
+    const to = delayMs > 0 ? "delayed" : "waiting";
+    const availableAt = new Date(now().getTime() + delayMs);
+    const entries = [stateEntry(to, attempts)];
+    await recorder.write(
+      stepOf(delivery, { to, again: true, attempts, ...(delayMs > 0 ? { availableAt } : {}), ...(error ? { error } : {}), entries }),
+    );
+  };
+
+  const settleError = async (delivery: Delivery, error: unknown, log: Logger): Promise<void> => {
+    if (error instanceof Stopped) return error.reason === "shutdown" ? putBack(delivery, 0) : undefined;
+    if (error instanceof TryAgainIn) return putBack(delivery, error.delayMs);
     const described = describe(error);
     const final = error instanceof GiveUp || isInvalidInput(error) || delivery.attempt >= delivery.attemptsMax;
-    taskLog.warn({ err: error, attempt: delivery.attempt, final }, "task attempt failed");
+    log.warn({ err: error, attempt: delivery.attempt, final }, "task attempt failed");
     if (final) return fail(delivery, described);
-    await tasks.putBack(delivery.taskId, described);
-    return { kind: "retry", reason: described.message };
+    return putBack(delivery, backoffMs(deps.settings[delivery.queue].backoff, delivery.attempt), described);
+  };
+
+  const run = async (delivery: Delivery, handle: BoundHandler["handle"], log: Logger): Promise<void> => {
+    const { taskId: id, round, attempt: attempts } = delivery;
+    const attempt = createAttempt(delivery.timeoutMs);
+    const task = { id, round, stop: attempt.stop };
+    const tell = async (what: Pick<TaskMove, "progress" | "checkpoint">, entries: readonly TaskEntry[]) => {
+      const taken = await recorder.write(stepOf(delivery, { to: "active", ...what, entries }));
+      if (!taken) attempt.stop("superseded");
+    };
+    const context: JobContext = {
+      taskId: id,
+      ownerId: delivery.ownerId,
+      signal: attempt.signal,
+      log,
+      attempt: attempts,
+      checkpoint: delivery.checkpoint,
+      save: (checkpoint) => tell({ checkpoint }, []),
+      progress: (progress) => tell({ progress }, [{ type: "progress", data: progress }]),
+      lines: (lines) => {
+        const at = now().toISOString();
+        return tell(
+          {},
+          lines.map((line) => ({ type: "log", data: { ...line, at } })),
+        );
+      },
+    };
+    running.add(task);
+    recorder.note(
+      stepOf(delivery, { to: "active", attempts, workerId: deps.workerId, startedAt: now(), entries: [stateEntry("active", attempts)] }),
+    );
+    try {
+      const outcome = await attempt
+        .run(() => handle(delivery.input, context))
+        .then(
+          (result) => ({ result }),
+          (error: unknown) => ({ error }),
+        );
+      if ("error" in outcome) await settleError(delivery, outcome.error, log);
+      else await complete(delivery, outcome.result);
+    } finally {
+      running.remove(task);
+    }
   };
 
   return async (delivery) => {
-    const taskLog = log.child({
-      taskId: delivery.taskId,
-      job: delivery.name,
-      ...(delivery.requestId ? { requestId: delivery.requestId } : {}),
-    });
-    const known = findHandler(handlers, delivery.name);
-    if (!known) return fail(delivery, { name: "UnknownJob", message: `no handler for ${delivery.name}` });
-    const beginning = await tasks.begin(delivery.taskId, delivery.attempt);
-    if (beginning !== "begun") {
-      taskLog.debug({ beginning }, "delivery of a task that needs no work");
-      return { kind: "done" };
-    }
-    if (delivery.starts > delivery.attemptsMax + deathsMax) {
-      return fail(delivery, { name: "WorkerLost", message: `the worker died ${delivery.starts - 1} times while it ran this task` });
-    }
-    return run(delivery, known.handle, taskLog);
+    const { taskId, name, requestId } = delivery;
+    const log = deps.log.child({ taskId, job: name, ...(requestId ? { requestId } : {}) });
+    // Seldom, and then the task may have gone on without this round.
+    if (delivery.starts > 1 && !(await running.isCurrent({ id: taskId, round: delivery.round }))) return;
+    const known = findHandler(handlers, name);
+    if (!known) return fail(delivery, { name: "UnknownJob", message: `no handler for ${name}` });
+    if (delivery.starts > startsMax)
+      return fail(delivery, { name: "WorkerLost", message: `the worker was lost ${delivery.starts - 1} times while it ran this task` });
+    await run(delivery, known.handle, log);
   };
-}
-
-/** Bounds one attempt: aborts the handler's signal and stops waiting for it, so that a deaf handler can't hold its slot for ever. */
-async function withTimeout<T>(work: Promise<T>, abort: AbortController, timeoutMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const error = new Error(`the attempt took longer than ${timeoutMs} ms`);
-    abort.abort(error);
-    late.reject(error);
-  }, timeoutMs);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function isInvalidInput(error: unknown): boolean {

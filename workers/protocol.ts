@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Config } from "../app/config.ts";
+import type { QueueName } from "../app/platform/queue/catalogue.ts";
 import type { ExecutionOutcome, ExecutionRequest } from "../sandbox/execution.ts";
 import type { LifeCycle } from "./supervisor.ts";
 
@@ -35,6 +36,8 @@ export type BusThread = LifeCycle & {
   watch(input: { readonly subject: string }): void;
   unwatch(input: { readonly subject: string }): void;
   wakeOutbox(input: Record<string, never>): void;
+  /** Something waits in this queue. */
+  wakeTasks(input: { readonly queue: QueueName }): void;
 };
 export type MainForBus = {
   news(input: { readonly subjects: readonly string[] }): void;

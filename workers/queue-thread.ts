@@ -1,8 +1,10 @@
+import { hostname } from "node:os";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
+import { newId } from "../app/platform/ids.ts";
 import { createTransact } from "../app/platform/outbox.ts";
-import { queueCatalogue } from "../app/platform/queue/catalogue.ts";
 import { tryAgainIn } from "../app/platform/queue/job.ts";
+import { queueTable } from "../app/platform/queue/overrides.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
 import { createSeal } from "../app/platform/seal.ts";
 import { openQueues } from "../app/platform/substrate.ts";
@@ -13,7 +15,9 @@ import { createNotifyStore } from "../app/services/notify/store.ts";
 import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
-import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
+import { createTaskRecorder } from "../app/services/tasks/record/recorder.ts";
+import { startRunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
+import { createRegistryStore } from "../app/services/tasks/registry/store.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import { type Channel, openChannel } from "./channel.ts";
@@ -43,9 +47,8 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const authStore = createAuthStore(database.db);
   const taskStore = createTaskStore(database.db);
   const executionStore = createExecutionStore(database.db);
-  const tasks = createTaskLifecycle({ store: taskStore, transact, now });
   const askSandbox = createSandboxClient(() => sandbox);
-  const execute: typeof askSandbox = (request) => askSandbox(request).catch(waitForSandbox);
+  const execute: typeof askSandbox = (request, signal) => askSandbox(request, signal).catch(waitForSandbox);
   const handlers = createHandlers({
     sandbox: { store: executionStore, transact, execute, now },
     auth: {
@@ -65,7 +68,14 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     },
   });
 
-  const process = createJobRunner({ handlers, tasks, log });
+  const settings = queueTable(config.KEELSON_QUEUES);
+  const worker = { id: newId("worker"), node: hostname(), thread: data.name };
+  const wake = () => main().tell("wakeOutbox", {});
+  const recorder = createTaskRecorder({ db: database.db, now, wake, log });
+  const running = opening.adopt(startRunningTasks({ store: createRegistryStore(database.db), worker, log }), (it) => it.stop());
+  await running.started;
+  opening.defer(() => recorder.idle());
+  const process = createJobRunner({ handlers, recorder, running, settings, workerId: worker.id, now, log });
   const worked = new Set(
     jobContracts
       .map((contract) => contract.queue)
@@ -73,7 +83,10 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   );
   const consumers: QueueConsumer[] = [];
   const stopConsuming = () => Promise.all(consumers.map((consumer) => consumer.stop()));
-  opening.defer(async () => void (await stopConsuming()));
+  opening.defer(async () => {
+    running.stopAll("shutdown");
+    await stopConsuming();
+  });
 
   const open = opening.move();
   return {
@@ -82,13 +95,20 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
       sandbox = openChannel<NoMethods, SandboxCalls>(port, {});
     },
     consume: async () => {
-      for (const queue of worked) consumers.push(queues.consume(queue, { concurrency: queueCatalogue[queue].concurrency }, process));
+      for (const queue of worked) consumers.push(queues.consume(queue, { concurrency: settings[queue].concurrencyMax }, process));
       await Promise.all(consumers.map((consumer) => consumer.started));
     },
-    drain: async () => void (await stopConsuming()),
+    drain: async ({ graceMs }) => {
+      const last = setTimeout(() => running.stopAll("shutdown"), Math.max(0, graceMs - handBackMs));
+      await stopConsuming();
+      clearTimeout(last);
+    },
     stop: () => open.disposeAsync(),
   } satisfies QueueThread;
 });
+
+/** Before the grace is over: what still runs goes back to its queue. */
+const handBackMs = 1_500;
 
 /** A sandbox that starts again or is full is no fault of the program: its job waits, and no attempt is counted. */
 function waitForSandbox(error: unknown): never {

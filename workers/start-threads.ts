@@ -3,6 +3,7 @@ import type { Config } from "../app/config.ts";
 import type { Dependency } from "../app/http/health.ts";
 import type { Feed } from "../app/platform/bus/feed.ts";
 import type { Logger } from "../app/platform/logger.ts";
+import type { QueueName } from "../app/platform/queue/catalogue.ts";
 import { createBusFeed } from "./bus-feed.ts";
 import type { Channel } from "./channel.ts";
 import type { BusThread, MainForBus, MainForQueue, NoMethods, QueueThread, SandboxThread, ThreadData } from "./protocol.ts";
@@ -39,6 +40,7 @@ export function startThreads({ config, databaseUrl, keyEncryptionKey, queueThrea
   };
   // Lost while the bus thread starts again; then it looks into the outbox by itself.
   const wakeOutbox = () => whenReady(bus, (channel) => channel.tell("wakeOutbox", {}));
+  const wakeTasks = (queue: QueueName) => whenReady(bus, (channel) => channel.tell("wakeTasks", { queue }));
 
   const connect = (queueChannel: Channel<QueueThread>, sandboxChannel: Channel<SandboxThread>) => {
     const { port1, port2 } = new MessageChannel();
@@ -82,6 +84,7 @@ export function startThreads({ config, databaseUrl, keyEncryptionKey, queueThrea
     queues,
     feed: feed satisfies Feed,
     wakeOutbox,
+    wakeTasks,
     started: Promise.all(all.map((thread) => thread.started)),
     /** Undefined while this copy has no sandbox thread to ask. */
     sandboxChannel: () => (sandbox?.state === "ready" ? sandbox.channel() : undefined),

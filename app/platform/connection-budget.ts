@@ -19,7 +19,8 @@ export function connectionBudget(config: Pick<Config, "redis" | "KEELSON_QUEUE_T
   const queueThreads = config.KEELSON_QUEUE_THREADS ?? Math.max(1, Math.floor(navigator.hardwareConcurrency / 2));
   const queuesOnPostgres = config.redis === undefined;
   const main = { pool: 10, queues: queuesOnPostgres ? 2 : 0 };
-  const bus = { pool: 3, queues: queuesOnPostgres ? 2 : 0, events: queuesOnPostgres ? 4 : 0 };
+  // Relay, leadership and its listener, the dispatcher of twelve queues.
+  const bus = { pool: 8, queues: queuesOnPostgres ? 2 : 0, events: queuesOnPostgres ? 4 : 0 };
   // A consumer keeps one connection for LISTEN; the rest take and finish jobs.
   const queue = { pool: 6, queues: queuesOnPostgres ? queueNames.length + 4 : 0 };
   const sum = (part: Readonly<Record<string, number>>) => Object.values(part).reduce((total, count) => total + count, 0);

@@ -148,6 +148,7 @@ export const problemTypes = {
     title: "The provider is not available right now",
     help: "Retry after `Retry-After` seconds, or log in another way. The log has the cause under `instance`.",
   },
+  queue_full: { status: 503, title: "No more tasks may wait in this queue", help: "Retry after `Retry-After` seconds." },
   shutting_down: {
     status: 503,
     title: "This copy is shutting down",

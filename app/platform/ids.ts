@@ -5,6 +5,7 @@ const prefixes = {
   user: "usr",
   session: "ses",
   task: "tsk",
+  worker: "wrk",
   execution: "exe",
   event: "evt",
   request: "req",

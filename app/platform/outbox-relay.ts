@@ -1,14 +1,13 @@
-import { asc, inArray, sql } from "drizzle-orm";
-import type { Db } from "../../db/client.ts";
+import { asc, eq, inArray, sql } from "drizzle-orm";
+import { advisoryLocks } from "../../db/advisory-locks.ts";
+import type { Db, Tx } from "../../db/client.ts";
 import { outbox } from "../../db/schema/platform.ts";
 import type { Bus, BusEvent, Running } from "./bus/port.ts";
 import type { Logger } from "./logger.ts";
-import type { QueuedJob, Queues } from "./queue/port.ts";
 
 export interface RelayDeps {
   readonly db: Db;
-  readonly bus: Bus;
-  readonly queues: Queues;
+  readonly bus: Pick<Bus, "publish" | "ping">;
   readonly log: Logger;
 }
 
@@ -18,14 +17,13 @@ export interface Relay extends Running {
 }
 
 /** Only one relay of all copies hands on at a time; that keeps the order of events. */
-const advisoryLockKey = 7_165_103;
 const batchSize = 500;
 /** Finds what a copy left behind when it died between its commit and its wake-up. */
 const pollMs = 500;
 
 type Row = typeof outbox.$inferSelect;
 
-/** Hands committed outbox rows on to the bus and the queues, at least once, until stopped. */
+/** Hands committed outbox rows on to the bus, at least once, until stopped. */
 export function startRelay(deps: RelayDeps): Relay {
   let stopped = false;
   let wakeUp = Promise.withResolvers<void>();
@@ -33,11 +31,11 @@ export function startRelay(deps: RelayDeps): Relay {
   const run = async () => {
     while (!stopped) {
       const woken = wakeUp.promise;
-      const handedOn = await drain(deps).catch((error: unknown) => {
-        if (!stopped) deps.log.warn({ err: error }, "the outbox could not be read; trying again");
+      const found = await drain(deps).catch((error: unknown) => {
+        if (!stopped) deps.log.warn({ err: error }, "the outbox could not be handed on; trying again");
         return 0;
       });
-      if (handedOn < batchSize) await Promise.race([woken, Bun.sleep(pollMs)]);
+      if (found < batchSize) await Promise.race([woken, Bun.sleep(pollMs)]);
     }
   };
 
@@ -59,56 +57,60 @@ export function startRelay(deps: RelayDeps): Relay {
   };
 }
 
-/** One batch: publishes and queues it, then deletes what the store has. Rows of the half that failed stay for the next time. */
+/** One batch: publishes it, then deletes what the bus has. Returns how many rows it could hand on. */
 async function drain(deps: RelayDeps): Promise<number> {
   return deps.db.transaction(async (tx) => {
-    await tx.execute(sql`select pg_advisory_xact_lock(${advisoryLockKey})`);
+    await tx.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.outboxRelay})`);
     const rows = await tx.select().from(outbox).orderBy(asc(outbox.id)).limit(batchSize);
     if (rows.length === 0) return 0;
-    const events = rows.filter((row) => row.kind === "event");
-    const jobs = rows.filter((row) => row.kind === "job");
-    const done = await Promise.all([
-      handOn(events, { give: (some) => deps.bus.publish(some.map(asEvent), { dedupe: true }), ping: deps.bus.ping }, deps.log),
-      handOn(jobs, { give: (some) => deps.queues.add(some.map(asJob)), ping: deps.queues.ping }, deps.log),
-    ]);
-    const ids = done.flat();
-    if (ids.length > 0) await tx.delete(outbox).where(inArray(outbox.id, ids));
-    return ids.length;
+    const refused = await publish(deps, rows.flatMap(eventsOf));
+    const [whole, partly] = [
+      rows.filter((row) => !eventsOf(row).some((it) => refused.has(it))),
+      rows.filter((row) => eventsOf(row).some((it) => refused.has(it))),
+    ];
+    if (whole.length > 0)
+      await tx.delete(outbox).where(
+        inArray(
+          outbox.id,
+          whole.map(({ id }) => id),
+        ),
+      );
+    for (const row of partly) await keepRefused(tx, row, refused);
+    return whole.length;
   });
 }
 
-interface Receiver {
-  give(rows: readonly Row[]): Promise<unknown>;
-  ping(): Promise<void>;
+/** Only what the bus did not take waits for the next time. */
+async function keepRefused(tx: Tx, row: Row, refused: ReadonlySet<BusEvent>): Promise<void> {
+  const left = eventsOf(row).filter((event) => refused.has(event));
+  if (left.length < eventsOf(row).length) await tx.update(outbox).set({ payload: left }).where(eq(outbox.id, row.id));
 }
 
-/** Gives `rows` to the store; when it answers but refuses them together, one by one, so that one bad row holds nobody up. Returns the ids it took. */
-async function handOn(rows: readonly Row[], receiver: Receiver, log: Logger): Promise<readonly number[]> {
-  if (rows.length === 0) return [];
+/** Returns what the bus did not take. When it answers but refuses the events together it gets them one by one, so that one bad event holds nobody up. */
+async function publish({ bus, log }: RelayDeps, events: readonly BusEvent[]): Promise<ReadonlySet<BusEvent>> {
+  const give = (some: readonly BusEvent[]) => bus.publish(some, { dedupe: true });
   try {
-    await receiver.give(rows);
-    return rows.map((row) => row.id);
+    await give(events);
+    return new Set();
   } catch (error) {
-    log.warn({ err: error, rows: rows.map((row) => row.id) }, "the outbox could not be handed on; what is refused stays");
+    log.warn({ err: error, events: events.length }, "the bus did not take the outbox; what is refused stays");
   }
-  const reachable =
-    rows.length > 1 &&
-    (await receiver.ping().then(
-      () => true,
-      () => false,
-    ));
-  if (!reachable) return [];
-  const taken: number[] = [];
-  for (const row of rows) taken.push(...(await handOn([row], receiver, log)));
-  return taken;
+  const reachable = await bus.ping().then(
+    () => true,
+    () => false,
+  );
+  if (!reachable) return new Set(events);
+  const refused = new Set<BusEvent>();
+  for (const event of events) {
+    await give([event]).catch((error: unknown) => {
+      log.warn({ err: error, event: event.id, type: event.type }, "the bus refuses an event; it stays in the outbox");
+      refused.add(event);
+    });
+  }
+  return refused;
 }
 
-/** Rows of kind `event` are written by `createTransact` alone, from a `BusEvent`. */
-function asEvent(row: Row): BusEvent {
-  return row.payload as BusEvent;
-}
-
-/** Rows of kind `job` are written by `createTransact` alone, from a `QueuedJob`. */
-function asJob(row: Row): QueuedJob {
-  return row.payload as QueuedJob;
+/** `createTransact` and the task recorder alone write rows, from `BusEvent`s. */
+function eventsOf(row: Row): readonly BusEvent[] {
+  return row.payload as readonly BusEvent[];
 }

@@ -1,11 +1,10 @@
 import { bigint, integer, json, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import { bytes, moment } from "../columns.ts";
 
-/** Events and jobs written in the transaction that caused them, until the relay has handed them on. */
+/** Events written in the transaction that caused them, until the relay has handed them on; those of one transaction in one row. */
 export const outbox = pgTable("outbox", {
   id: bigint({ mode: "number" }).generatedAlwaysAsIdentity().primaryKey(),
-  kind: text({ enum: ["event", "job"] }).notNull(),
-  payload: json().$type<unknown>().notNull(),
+  payload: json().$type<readonly unknown[]>().notNull(),
   createdAt: moment("created_at").notNull().defaultNow(),
 });
 

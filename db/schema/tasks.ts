@@ -4,7 +4,7 @@ import { moment } from "../columns.ts";
 export const taskStatuses = ["waiting", "delayed", "active", "paused", "completed", "failed", "cancelled", "dead"] as const;
 export const taskEventTypes = ["state", "progress", "log", "result"] as const;
 
-/** One row per accepted task: the record that says how it ended. */
+/** One row per accepted task: what waits for its turn, and the record that says how it ended. */
 export const tasks = pgTable("tasks", {
   id: text().primaryKey(),
   queue: text().notNull(),
@@ -12,27 +12,65 @@ export const tasks = pgTable("tasks", {
   ownerId: text("owner_id"),
   /** Null: it is the owner's own. */
   teamId: text("team_id"),
+  /** Who shares the queue's workers with the others: the tasks of one group wait for each other. */
+  groupKey: text("group_key").notNull(),
+  /** How large the group's share is beside the others'. */
+  weight: integer().notNull().default(1),
+  /** Within the group; lower goes first. */
+  priority: integer().notNull().default(500),
   status: text({ enum: taskStatuses }).notNull(),
   input: json().$type<unknown>().notNull(),
   progress: json().$type<unknown>(),
+  /** What the handler wants to find when it begins again. */
+  checkpoint: json().$type<unknown>(),
+  /** Begun so far; of the current round, once it is over. */
   attempts: integer().notNull().default(0),
+  attemptsMax: integer("attempts_max").notNull().default(1),
+  /** How often its worker was lost. */
+  losses: integer().notNull().default(0),
+  /** Grows each time it goes back to waiting, so that a worker of an earlier round can't write any more. */
+  round: integer().notNull().default(0),
+  timeoutMs: integer("timeout_ms"),
+  /** When it is delayed: until when. */
+  availableAt: moment("available_at"),
+  dedupeKey: text("dedupe_key"),
+  requestId: text("request_id"),
+  /** Who runs it. */
+  workerId: text("worker_id"),
   result: json().$type<unknown>(),
   error: json().$type<{ name: string; message: string }>(),
-  lastSeq: integer("last_seq").notNull().default(0),
+  lastSeq: integer("last_seq").notNull().default(1),
   createdAt: moment("created_at").notNull().defaultNow(),
   startedAt: moment("started_at"),
   finishedAt: moment("finished_at"),
 });
 
-/** What happened to a task, numbered from 1 without holes: what its stream shows, and resumes from. */
+/**
+ * What happened to a task, numbered without holes: what its stream shows, and resumes from. Entry 1, that it waits, stands in the task itself.
+ * A row holds entries that were written together, `seq` is the number of the first.
+ */
 export const taskEvents = pgTable(
   "task_events",
   {
     taskId: text("task_id").notNull(),
     seq: integer().notNull(),
-    type: text({ enum: taskEventTypes }).notNull(),
-    data: json().$type<unknown>().notNull(),
+    entries: json().$type<readonly { readonly type: (typeof taskEventTypes)[number]; readonly data?: unknown }[]>().notNull(),
     at: moment("at").notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.taskId, table.seq] })],
 );
+
+/** The threads that work the queues. One that has not been seen for a while is lost, and what it ran is run again. */
+export const workers = pgTable("workers", {
+  id: text().primaryKey(),
+  node: text().notNull(),
+  thread: text().notNull(),
+  startedAt: moment("started_at").notNull().defaultNow(),
+  seenAt: moment("seen_at").notNull().defaultNow(),
+});
+
+/** What an administrator has set for a queue. */
+export const queues = pgTable("queues", {
+  name: text().primaryKey(),
+  pausedAt: moment("paused_at"),
+});

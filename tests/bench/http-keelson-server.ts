@@ -8,11 +8,12 @@ import { systemNow as now } from "../../app/platform/clock.ts";
 import { createIdempotencyRecords } from "../../app/platform/idempotency/store.ts";
 import { createLogger } from "../../app/platform/logger.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
+import { queueCatalogue } from "../../app/platform/queue/catalogue.ts";
 import { createSeal } from "../../app/platform/seal.ts";
 import { openLimiter } from "../../app/platform/substrate.ts";
 import { authRoutes } from "../../app/services/auth/routes.ts";
 import { openAuthService } from "../../app/services/auth/service.ts";
-import { createTaskLifecycle } from "../../app/services/tasks/lifecycle.ts";
+import { createTaskProducer } from "../../app/services/tasks/record/create.ts";
 import { createTaskStore } from "../../app/services/tasks/store.ts";
 import { openDatabase } from "../../db/client.ts";
 import { answerParent, argumentOf } from "./child.ts";
@@ -36,7 +37,13 @@ const auth = await openAuthService({
   seal,
   feed: { watch: () => () => undefined },
   sendMail: async () => undefined,
-  createTask: createTaskLifecycle({ store: createTaskStore(database.db), transact, now }).create,
+  createTask: createTaskProducer({
+    db: database.db,
+    findByDedupeKey: createTaskStore(database.db).findByDedupeKey,
+    queues: queueCatalogue,
+    wake: () => undefined,
+    now,
+  }).create,
   settings: authSettings(config),
   now,
   log,

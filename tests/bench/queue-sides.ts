@@ -33,14 +33,14 @@ export function openKeelson({ substrate, url, prefix }: QueueAddress): QueueSide
     substrate === "redis"
       ? openRedisQueues({ target: { kind: "single", url }, prefix, log })
       : openPostgresQueues({ url, connectionsMax, applicationName: "keelson bench", log });
-  const toQueued = ({ id, input }: BenchJob) => ({ taskId: id, queue, name: "bench.job", input }) as const;
+  const toQueued = ({ id, input }: BenchJob) =>
+    ({ taskId: id, round: 0, queue, name: "bench.job", input, attempt: 1, attemptsMax: 3, timeoutMs: 60_000 }) as const;
   return {
     addOne: (job) => queues.add([toQueued(job)]),
     addMany: (jobs) => queues.add(jobs.map(toQueued)),
     consume: (concurrency, onJob) =>
       queues.consume(queue, { concurrency }, async (delivery) => {
         onJob(delivery.input);
-        return { kind: "done" };
       }),
   };
 }
@@ -90,10 +90,10 @@ export function openRaw({ substrate, url, prefix }: QueueAddress): QueueSide {
 function jobOptions(jobId: string): JobsOptions {
   return {
     jobId,
-    attempts: 3,
-    backoff: { type: "exponential", delay: 1_000, jitter: 0.5 },
-    removeOnComplete: { count: 1_000 },
-    removeOnFail: { count: 1_000 },
+    attempts: 1_000_000,
+    backoff: { type: "fixed", delay: 1_000 },
+    removeOnComplete: true,
+    removeOnFail: true,
   };
 }
 

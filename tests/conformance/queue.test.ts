@@ -1,10 +1,9 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { type QueueName, queueNames } from "../../app/platform/queue/catalogue.ts";
-import type { Delivery, DeliveryEnd, QueueConsumer, Queues } from "../../app/platform/queue/port.ts";
+import type { Delivery, QueueConsumer, Queues } from "../../app/platform/queue/port.ts";
 import { until } from "../until.ts";
 import { job, queueAdapters } from "./queue.ts";
 
-const done: DeliveryEnd = { kind: "done" };
 const adapters = await queueAdapters();
 
 describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
@@ -18,12 +17,7 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     opened.push({ stop: () => it.close() });
     return it;
   };
-  const consume = (
-    from: Queues,
-    queue: QueueName,
-    process: (delivery: Delivery) => Promise<DeliveryEnd>,
-    concurrency = 1,
-  ): QueueConsumer => {
+  const consume = (from: Queues, queue: QueueName, process: (delivery: Delivery) => Promise<void>, concurrency = 1): QueueConsumer => {
     const consumer = from.consume(queue, { concurrency }, process);
     opened.push(consumer);
     return consumer;
@@ -32,21 +26,35 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
   test("a job arrives with its address, name, input and request", async () => {
     const it = queues();
     const seen: Delivery[] = [];
-    await it.add([job({ taskId: "tsk_whole", queue: "email-send", input: { text: "grüße 👋", nested: [1, null] }, requestId: "req_1" })]);
+    await it.add([
+      job({
+        taskId: "tsk_whole",
+        round: 2,
+        queue: "email-send",
+        input: { text: "grüße 👋 \u0000 \ud800", nested: [1, null] },
+        ownerId: "usr_1",
+        requestId: "req_1",
+        checkpoint: { step: 3 },
+        attempt: 2,
+      }),
+    ]);
     const consumer = consume(it, "email-send", async (delivery) => {
       seen.push(delivery);
-      return done;
     });
     await consumer.started;
     await until("it arrived", () => seen.length === 1);
     expect(seen[0]).toEqual({
       taskId: "tsk_whole",
+      round: 2,
       queue: "email-send",
       name: "test.job",
-      input: { text: "grüße 👋", nested: [1, null] },
+      input: { text: "grüße 👋 \u0000 \ud800", nested: [1, null] },
+      ownerId: "usr_1",
       requestId: "req_1",
-      attempt: 1,
+      checkpoint: { step: 3 },
+      attempt: 2,
       attemptsMax: 3,
+      timeoutMs: 1_000,
       starts: 1,
     });
   });
@@ -60,9 +68,11 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     let runs = 0;
     consume(a, "sms-message", async () => {
       runs += 1;
-      return done;
     });
-    await until("the queue is empty", async () => (await a.counts("sms-message")).completed === 1);
+    await until("the queue is empty", async () => {
+      const { waiting, active } = await a.counts("sms-message");
+      return runs > 0 && waiting + active === 0;
+    });
     expect(runs).toBe(1);
   });
 
@@ -73,7 +83,6 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     const runs = new Map<string, number>();
     const process = async ({ taskId }: Delivery) => {
       runs.set(taskId, (runs.get(taskId) ?? 0) + 1);
-      return done;
     };
     consume(a, "webhook-delivery", process, 5);
     consume(b, "webhook-delivery", process, 5);
@@ -95,7 +104,6 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
       async () => {
         running += 1;
         await gate.promise;
-        return done;
       },
       2,
     );
@@ -108,56 +116,68 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     await until("all have run", () => running === 6);
   });
 
-  test("retry delivers again, counts the attempt, and the last attempt says so", async () => {
+  test("a delivery that could not be dealt with comes again, for as long as it takes", async () => {
     const it = queues();
-    const attempts: Delivery[] = [];
-    await it.add([job({ queue: "push-notification", taskId: "tsk_retry" })]);
+    const starts: number[] = [];
+    await it.add([job({ queue: "push-notification", taskId: "tsk_again" })]);
     consume(it, "push-notification", async (delivery) => {
-      attempts.push(delivery);
-      return delivery.attempt === 2 ? done : { kind: "retry", reason: "not yet" };
+      starts.push(delivery.starts);
+      if (starts.length < 3) throw new Error("the record is out of reach");
     });
-    await until("the second attempt", () => attempts.length === 2);
-    expect(attempts.map(({ attempt, attemptsMax }) => [attempt, attemptsMax])).toEqual([
-      [1, 2],
-      [2, 2],
-    ]);
+    await until("the third delivery", () => starts.length === 3, 20_000);
+    expect(starts).toEqual([1, 2, 3]);
+    await until("it is gone", async () => (await it.counts("push-notification")).active === 0);
+  }, 30_000);
+
+  test("another round of a task is another job; the queue forgets what is done", async () => {
+    const it = queues();
+    const rounds: number[] = [];
+    const task = job({ queue: "notification-create", taskId: "tsk_rounds" });
+    consume(it, "notification-create", async ({ round }) => {
+      rounds.push(round);
+    });
+    await it.add([task, { ...task, round: 1 }]);
+    await until("both rounds", () => rounds.length === 2);
+    await until("they are gone", async () => (await it.counts("notification-create")).active === 0);
+    await it.add([task]);
+    await until("a round that is long done runs again when it is added again", () => rounds.length === 3);
+    expect(rounds.toSorted()).toEqual([0, 0, 1]);
   });
 
-  test("again delivers later without counting an attempt", async () => {
+  test("what waits can be taken back, what runs can not", async () => {
     const it = queues();
-    const deliveries: { readonly attempt: number; readonly at: number }[] = [];
-    await it.add([job({ queue: "notification-create" })]);
-    consume(it, "notification-create", async ({ attempt }) => {
-      deliveries.push({ attempt, at: performance.now() });
-      return deliveries.length < 3 ? { kind: "again", delayMs: 50 } : done;
+    const gate = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    const [first, second] = [job({ queue: "llm-completion" }), job({ queue: "llm-completion" })];
+    await it.add([first]);
+    consume(it, "llm-completion", async ({ taskId }) => {
+      seen.push(taskId);
+      await gate.promise;
     });
-    await until("the third delivery", () => deliveries.length === 3, 20_000);
-    expect(deliveries.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
+    await until("the first runs", () => seen.length === 1);
+    await it.add([second]);
+    for (const task of [second, second, first]) await it.remove(task);
+    gate.resolve();
+    await until("nothing is left", async () => {
+      const { waiting, active } = await it.counts("llm-completion");
+      return waiting + active === 0;
+    });
+    expect(seen).toEqual([first.taskId]);
   });
 
-  test("failed ends a job with attempts left", async () => {
-    const it = queues();
+  test("a paused queue hands out nothing, on any copy, until it is resumed", async () => {
+    const [a, b] = [queues(), queues()];
     let runs = 0;
-    await it.add([job({ queue: "llm-completion" })]);
-    consume(it, "llm-completion", async () => {
+    await a.pause("run-start");
+    const consumer = consume(b, "run-start", async () => {
       runs += 1;
-      return { kind: "failed", reason: "hopeless" };
     });
-    await until("it counts as failed", async () => (await it.counts("llm-completion")).failed === 1);
-    expect(runs).toBe(1);
-  });
-
-  test("a delayed job waits its time", async () => {
-    const it = queues();
-    const arrived = Promise.withResolvers<number>();
-    const addedAt = performance.now();
-    await it.add([job({ queue: "run-start", delayMs: 300 })]);
-    expect((await it.counts("run-start")).delayed).toBe(1);
-    consume(it, "run-start", async () => {
-      arrived.resolve(performance.now());
-      return done;
-    });
-    expect((await arrived.promise) - addedAt).toBeGreaterThanOrEqual(290);
+    await consumer.started;
+    await a.add([job({ queue: "run-start" }), job({ queue: "run-start" })]);
+    await Bun.sleep(300);
+    expect(runs).toBe(0);
+    await b.resume("run-start");
+    await until("both run", () => runs === 2);
   });
 
   test("stop lets the running job end, takes no other, and is harmless twice; another consumer goes on", async () => {
@@ -167,7 +187,6 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     const first = consume(it, "export-user-data", async ({ taskId }) => {
       seen.push(taskId);
       await gate.promise;
-      return done;
     });
     await it.add([job({ queue: "export-user-data", taskId: "tsk_one" }), job({ queue: "export-user-data", taskId: "tsk_two" })]);
     await until("the first runs", () => seen.length === 1);
@@ -177,23 +196,20 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     expect(seen).toEqual(["tsk_one"]);
     consume(it, "export-user-data", async ({ taskId }) => {
       seen.push(taskId);
-      return done;
     });
     await until("the second runs", () => seen.includes("tsk_two"));
     expect(seen).toEqual(["tsk_one", "tsk_two"]);
   });
 
-  test("a job whose worker vanished is delivered again, with the same attempt and one more start", async () => {
+  test("a job whose worker vanished is delivered again, with one more start", async () => {
     const living = queues();
     await living.add([job({ queue: "swarm-execution" })]);
     await loseWorker("swarm-execution");
     const again = Promise.withResolvers<Delivery>();
     consume(living, "swarm-execution", async (delivery) => {
       again.resolve(delivery);
-      return done;
     });
-    const { attempt, starts } = await again.promise;
-    expect({ attempt, starts }).toEqual({ attempt: 1, starts: 2 });
+    expect((await again.promise).starts).toBe(2);
   }, 60_000);
 
   test("ping answers, and counts exist for each of the twelve queues", async () => {

@@ -45,5 +45,15 @@ async function loseWorker(target: { readonly url: string; readonly prefix?: stri
 }
 
 export function job(over: Partial<QueuedJob> = {}): QueuedJob {
-  return { taskId: `tsk_${randomToken(9)}`, queue: "maintenance", name: "test.job", input: { n: 1 }, ...over };
+  return {
+    taskId: `tsk_${randomToken(9)}`,
+    round: 0,
+    queue: "maintenance",
+    name: "test.job",
+    input: { n: 1 },
+    attempt: 1,
+    attemptsMax: 3,
+    timeoutMs: 1_000,
+    ...over,
+  };
 }

@@ -41,11 +41,13 @@ describe.each(await substrates())("the path of one request on %s", (substrate) =
     expect(task).toEqual({ status: "completed", owner_id: userId, attempts: 1 });
     await until("the outbox is empty", async () => (await database`select 1 from outbox`).length === 0);
     if (substrate === "postgres") {
-      const announced = await database`select type, audience from bus_events where subject in (${taskId}, ${execution.id}) order by seq`;
+      const announced =
+        await database`select type, audience, data from bus_events where subject in (${taskId}, ${execution.id}) order by seq`;
       expect(announced.filter(({ type }) => type === "sandbox.execution.finished")).toEqual([
-        { type: "sandbox.execution.finished", audience: userId },
+        expect.objectContaining({ type: "sandbox.execution.finished", audience: userId }),
       ]);
-      expect(announced.filter(({ type }) => type === "task.changed")).toHaveLength(5);
+      const changes = announced.filter(({ type }) => type === "task.changed");
+      expect(changes.at(-1)).toMatchObject({ audience: userId, data: { queue: "sandbox-execution", status: "completed", seq: 5 } });
     }
     await database.end();
   }, 30_000);

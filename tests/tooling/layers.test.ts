@@ -73,7 +73,7 @@ const allowed: readonly Example[] = [
   { file: "app/services/auth/routes.ts", line: 'import { createRoute } from "@hono/zod-openapi";' },
   { file: "app/services/auth/schema.ts", line: 'import { z } from "@hono/zod-openapi";' },
   { file: "app/services/auth/service.ts", line: 'import type { z } from "zod";' },
-  { file: "app/services/auth/service.ts", line: 'import type { TaskLifecycle } from "../tasks/lifecycle.ts";' },
+  { file: "app/services/auth/service.ts", line: 'import type { TaskProducer } from "../tasks/record/create.ts";' },
   { file: "app/services/auth/store.ts", line: 'import { eq } from "drizzle-orm";' },
   { file: "app/services/auth/store.ts", line: 'import { users } from "../../../db/schema/auth.ts";' },
   { file: "app/platform/outbox-relay.ts", line: 'import { asc } from "drizzle-orm";' },

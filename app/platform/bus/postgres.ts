@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
+import { createBatcher } from "../batcher.ts";
 import { withDeadline } from "../deadline.ts";
 import type { Logger } from "../logger.ts";
-import { createBatcher } from "./batcher.ts";
 import { assertCursor } from "./cursor.ts";
 import { keepLoops } from "./loops.ts";
 import type { Bus, BusEvent, Cursor } from "./port.ts";

@@ -1,6 +1,6 @@
+import { createBatcher } from "../batcher.ts";
 import type { Logger } from "../logger.ts";
 import { openRedis, type RedisTarget } from "../redis.ts";
-import { createBatcher } from "./batcher.ts";
 import { beginning } from "./cursor.ts";
 import { keepLoops } from "./loops.ts";
 import type { Bus } from "./port.ts";

@@ -1,8 +1,8 @@
-import { DelayedError, type Job, UnrecoverableError } from "bullmq";
+import type { Job } from "bullmq";
 import type { Logger } from "../logger.ts";
-import type { BullBackend, BullPayload } from "./bullmq.ts";
+import type { BullBackend, BullPayload, JobPayload } from "./bullmq.ts";
 import type { QueueName } from "./catalogue.ts";
-import type { Delivery, DeliveryEnd, Process, QueueConsumer } from "./port.ts";
+import type { Delivery, Process, QueueConsumer } from "./port.ts";
 
 /** A dead worker's job is taken over after at most lock + interval. */
 const lockDurationMs = 10_000;
@@ -16,7 +16,7 @@ export function consumeWith(
   options: { readonly name: QueueName; readonly concurrency: number; readonly log: Logger },
   process: Process,
 ): QueueConsumer {
-  const worker = backend.openWorker(options.name, async (job, token) => settle(await process(toDelivery(job, options.name)), job, token), {
+  const worker = backend.openWorker(options.name, (job) => process(toDelivery(job, options.name)), {
     concurrency: options.concurrency,
     lockDuration: lockDurationMs,
     stalledInterval: stalledIntervalMs,
@@ -37,32 +37,8 @@ export function consumeWith(
   };
 }
 
-async function settle(end: DeliveryEnd, job: Job, token: string | undefined): Promise<void> {
-  switch (end.kind) {
-    case "done":
-      return;
-    case "retry":
-      throw new Error(end.reason);
-    case "again":
-      await job.moveToDelayed(Date.now() + end.delayMs, token);
-      throw new DelayedError();
-    case "failed":
-      throw new UnrecoverableError(end.reason);
-    default:
-      end satisfies never;
-  }
-}
-
 function toDelivery(job: Job, queue: QueueName): Delivery {
-  const payload: BullPayload = job.data;
-  return {
-    taskId: job.id ?? "",
-    queue,
-    name: job.name,
-    input: payload.input,
-    ...(payload.requestId ? { requestId: payload.requestId } : {}),
-    attempt: job.attemptsMade + 1,
-    attemptsMax: job.opts.attempts ?? 1,
-    starts: job.attemptsStarted,
-  };
+  const { json }: BullPayload = job.data;
+  const payload: JobPayload = JSON.parse(json);
+  return { ...payload, queue, name: job.name, starts: job.attemptsStarted };
 }

@@ -1,11 +1,11 @@
 import type { Job, JobsOptions, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
 import type { Logger } from "../logger.ts";
 import { consumeWith } from "./bullmq-consumer.ts";
-import { type QueueName, queueCatalogue } from "./catalogue.ts";
-import type { QueueConsumer, QueuedJob, Queues } from "./port.ts";
+import type { QueueName } from "./catalogue.ts";
+import type { JobAddress, QueueConsumer, QueuedJob, Queues } from "./port.ts";
 
 /** The parts of BullMQ's classes that do not depend on the backend's type. */
-export type BullQueue = Pick<Queue, "add" | "addBulk" | "getJobCounts" | "close"> & {
+export type BullQueue = Pick<Queue, "add" | "addBulk" | "getJobCounts" | "remove" | "pause" | "resume" | "close"> & {
   on(event: "error", listener: (error: Error) => void): unknown;
 };
 export type BullWorker = Pick<Worker, "concurrency" | "close"> & {
@@ -22,11 +22,13 @@ export interface BullBackend {
   close(): Promise<void>;
 }
 
-/** The part of a job that BullMQ carries as its data. */
+/** What BullMQ carries as a job's data, in a text of its own: on PostgreSQL it keeps data as `jsonb`, which refuses NUL and lone surrogates. */
 export interface BullPayload {
-  readonly input: unknown;
-  readonly requestId?: string;
+  readonly json: string;
 }
+
+/** The part of a job that is in that text; the queue and the name BullMQ carries itself. */
+export type JobPayload = Omit<QueuedJob, "queue" | "name">;
 
 interface BullJob {
   readonly name: string;
@@ -52,17 +54,18 @@ export function createBullQueues(backend: BullBackend, log: Logger): Queues {
       const byQueue = Map.groupBy(jobs, (job) => job.queue);
       await Promise.all([...byQueue].map(([name, group]) => addTo(queueOf(name), group.map(toBull))));
     },
-    counts: async (name) => {
-      const counts = await queueOf(name).getJobCounts("waiting", "prioritized", "active", "delayed", "failed", "completed");
-      const of = (state: string) => counts[state] ?? 0;
-      return {
-        waiting: of("waiting") + of("prioritized"),
-        active: of("active"),
-        delayed: of("delayed"),
-        failed: of("failed"),
-        completed: of("completed"),
-      };
+    remove: async (job) => {
+      // BullMQ throws for a job that a worker holds.
+      await queueOf(job.queue)
+        .remove(jobIdOf(job))
+        .catch((error: unknown) => log.debug({ err: error, taskId: job.taskId }, "a job was not taken back"));
     },
+    counts: async (name) => {
+      const counts = await queueOf(name).getJobCounts("waiting", "active");
+      return { waiting: counts.waiting ?? 0, active: counts.active ?? 0 };
+    },
+    pause: (name) => queueOf(name).pause(),
+    resume: (name) => queueOf(name).resume(),
     consume: (name, options, process) => {
       const consumer = consumeWith(backend, { name, log, ...options }, process);
       consumers.push(consumer);
@@ -84,17 +87,24 @@ async function addTo(queue: BullQueue, jobs: readonly BullJob[]): Promise<void> 
   else await queue.addBulk([...jobs]);
 }
 
-function toBull(job: QueuedJob): BullJob {
+/** A delivery that could not be dealt with comes again, for as long as it takes: how often a task is tried is the record's business. */
+const deliveriesMax = 1_000_000;
+const redeliveryMs = 1_000;
+
+function toBull({ queue: _queue, name, ...payload }: QueuedJob): BullJob {
   return {
-    name: job.name,
-    data: { input: job.input, ...(job.requestId ? { requestId: job.requestId } : {}) },
+    name,
+    data: { json: JSON.stringify(payload satisfies JobPayload) },
     opts: {
-      jobId: job.taskId,
-      attempts: queueCatalogue[job.queue].attempts,
-      backoff: { type: "exponential", delay: 1_000, jitter: 0.5 },
-      removeOnComplete: { count: 1_000 },
-      removeOnFail: { count: 1_000 },
-      ...(job.delayMs ? { delay: job.delayMs } : {}),
+      jobId: jobIdOf(payload),
+      attempts: deliveriesMax,
+      backoff: { type: "fixed", delay: redeliveryMs },
+      removeOnComplete: true,
+      removeOnFail: true,
     },
   };
+}
+
+function jobIdOf({ taskId, round }: Omit<JobAddress, "queue">): string {
+  return `${taskId}.${round}`;
 }

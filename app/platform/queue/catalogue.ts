@@ -1,29 +1,74 @@
+/** At most `max` starts in `perMs`. */
+export interface Rate {
+  readonly max: number;
+  readonly perMs: number;
+}
+
+/** How long to wait before the next attempt: the listed pauses one after the other, or `baseMs` doubled each time up to `maxMs`. */
+export type Backoff = { readonly pausesMs: readonly number[] } | { readonly baseMs: number; readonly maxMs: number };
+
 export interface QueueSettings {
-  readonly concurrency: number;
+  /** How many jobs one queue thread works at once: the scaler moves between the two. */
+  readonly concurrencyMin: number;
+  readonly concurrencyMax: number;
   /** How long one attempt may run. */
   readonly timeoutMs: number;
+  /** With one attempt a task that does not succeed is `failed`, for its owner to see to; with more it ends as `dead`, among the dead letters. */
   readonly attempts: number;
+  readonly backoff: Backoff;
+  /** Of the whole queue, on all copies together. */
+  readonly rate?: Rate;
+  /** Of each group, so that one tenant leaves room for the others however much it has waiting. */
+  readonly groupConcurrency?: number;
+  readonly groupRate?: Rate;
+  /** What a task's own priority is added to; lower goes first. */
+  readonly priority: number;
+  /** How long an ended task is remembered. */
+  readonly retentionDays: number;
+  /** Beyond this many that wait, new ones are refused. */
+  readonly waitingMax: number;
 }
 
 const second = 1_000;
 const minute = 60 * second;
+const hour = 60 * minute;
 
-/** The twelve queues and how each is worked. */
+const usual = { backoff: { baseMs: second, maxMs: 5 * minute }, priority: 500, retentionDays: 30, waitingMax: 5_000_000 } as const;
+const workers = (min: number, max = min) => ({ concurrencyMin: min, concurrencyMax: max }) as const;
+
+/** The twelve queues and how each is worked, unless the configuration says otherwise (`KEELSON_QUEUES`). */
 export const queueCatalogue = {
-  "email-send": { concurrency: 5, timeoutMs: 30 * second, attempts: 3 },
-  "push-notification": { concurrency: 10, timeoutMs: 15 * second, attempts: 2 },
-  "sms-message": { concurrency: 3, timeoutMs: 45 * second, attempts: 5 },
-  "notification-create": { concurrency: 5, timeoutMs: 10 * second, attempts: 2 },
-  "swarm-execution": { concurrency: 1, timeoutMs: 10 * minute, attempts: 1 },
-  "llm-completion": { concurrency: 1, timeoutMs: 5 * minute, attempts: 3 },
-  "run-start": { concurrency: 1, timeoutMs: 60 * minute, attempts: 1 },
-  "sandbox-execution": { concurrency: 5, timeoutMs: 90 * second, attempts: 1 },
-  "export-user-data": { concurrency: 2, timeoutMs: 5 * minute, attempts: 1 },
-  "import-user-data": { concurrency: 2, timeoutMs: 10 * minute, attempts: 2 },
-  "webhook-delivery": { concurrency: 1, timeoutMs: 15 * second, attempts: 8 },
-  maintenance: { concurrency: 1, timeoutMs: 5 * minute, attempts: 3 },
+  "email-send": { ...usual, ...workers(5), timeoutMs: 30 * second, attempts: 3 },
+  "push-notification": { ...usual, ...workers(10), timeoutMs: 15 * second, attempts: 2, priority: 300 },
+  "sms-message": { ...usual, ...workers(3), timeoutMs: 45 * second, attempts: 5, rate: { max: 10, perMs: second } },
+  "notification-create": { ...usual, ...workers(5), timeoutMs: 10 * second, attempts: 2, priority: 300 },
+  "swarm-execution": { ...usual, ...workers(1, 10), timeoutMs: 10 * minute, attempts: 1 },
+  "llm-completion": { ...usual, ...workers(1, 10), timeoutMs: 5 * minute, attempts: 3 },
+  "run-start": { ...usual, ...workers(1, 1_000), timeoutMs: hour, attempts: 3 },
+  "sandbox-execution": { ...usual, ...workers(5), timeoutMs: 90 * second, attempts: 1 },
+  "export-user-data": { ...usual, ...workers(2), timeoutMs: 5 * minute, attempts: 1, priority: 700 },
+  "import-user-data": { ...usual, ...workers(2), timeoutMs: 10 * minute, attempts: 2, priority: 700 },
+  "webhook-delivery": {
+    ...usual,
+    ...workers(1, 50),
+    timeoutMs: 15 * second,
+    attempts: 8,
+    // A day in all, as Standard Webhooks recommends.
+    backoff: { pausesMs: [5 * second, 5 * minute, 30 * minute, 2 * hour, 5 * hour, 8 * hour, 8 * hour] },
+  },
+  maintenance: { ...usual, ...workers(1), timeoutMs: 5 * minute, attempts: 3, priority: 900 },
 } as const satisfies Record<string, QueueSettings>;
 
 export type QueueName = keyof typeof queueCatalogue;
+export type QueueTable = Readonly<Record<QueueName, QueueSettings>>;
 
 export const queueNames = Object.keys(queueCatalogue).filter((name): name is QueueName => name in queueCatalogue);
+
+/** Before attempt `attempt + 1`, with half of it by chance so that what failed together does not come back together; milliseconds. */
+export function backoffMs(backoff: Backoff, attempt: number, random: () => number = Math.random): number {
+  const pause =
+    "pausesMs" in backoff
+      ? (backoff.pausesMs[Math.min(attempt, backoff.pausesMs.length) - 1] ?? 0)
+      : Math.min(backoff.baseMs * 2 ** (attempt - 1), backoff.maxMs);
+  return Math.round(pause * (0.5 + random() / 2));
+}

@@ -20,11 +20,17 @@ export interface LogLine {
 
 export interface JobContext {
   readonly taskId: string;
-  /** Aborted when the job runs over its time limit or this copy must stop. */
+  /** On whose behalf; undefined for work of the system. */
+  readonly ownerId: string | undefined;
+  /** Aborted when the attempt must stop: over its time limit, cancelled, paused, or given to another worker. What it does after that is not recorded. */
   readonly signal: AbortSignal;
   readonly log: Logger;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** What `save` kept in an earlier round of the task; undefined at its first. */
+  readonly checkpoint: unknown;
+  /** Keeps what the next round needs to go on from here instead of from the start: after a pause, a failure, or the loss of this worker. */
+  save(checkpoint: unknown): Promise<void>;
   /** Shows on the task and its stream; each call replaces what the last one said. */
   progress(value: unknown): Promise<void>;
   /** Adds lines to the task's stream. */

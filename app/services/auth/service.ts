@@ -6,7 +6,7 @@ import { apiKeyPrefix } from "../../platform/ids.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
-import type { TaskLifecycle } from "../tasks/lifecycle.ts";
+import type { TaskProducer } from "../tasks/record/create.ts";
 import { createAccountService } from "./accounts/service.ts";
 import { createKeyAuthority } from "./api-keys/authority.ts";
 import { createCredits } from "./api-keys/credits.ts";
@@ -53,7 +53,7 @@ export interface AuthDeps {
   readonly seal: Seal;
   readonly feed: Feed;
   readonly sendMail: SendMail;
-  readonly createTask: TaskLifecycle["create"];
+  readonly createTask: TaskProducer["create"];
   readonly settings: AuthSettings;
   readonly now: Now;
   readonly log: Logger;

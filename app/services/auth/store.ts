@@ -1,12 +1,11 @@
 import { and, asc, eq, gt, isNull, lt, sql } from "drizzle-orm";
+import { advisoryLocks } from "../../../db/advisory-locks.ts";
 import type { Db, Queryable } from "../../../db/client.ts";
 import { oneTimeTokens, setupTokens, users } from "../../../db/schema/auth.ts";
 
 export type UserRow = typeof users.$inferSelect;
 export type OneTimeTokenRow = typeof oneTimeTokens.$inferSelect;
 export type AuthStore = ReturnType<typeof createAuthStore>;
-
-const setupLock = 7_165_105;
 
 /** What all parts of the service share: the accounts, and tokens that work once. */
 export function createAuthStore(db: Db) {
@@ -42,7 +41,7 @@ export function createAuthStore(db: Db) {
 
     /** Until the transaction ends nobody else makes the first administrator. */
     lockSetup: async (on: Queryable): Promise<void> => {
-      await on.execute(sql`select pg_advisory_xact_lock(${setupLock})`);
+      await on.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.setup})`);
     },
 
     /** Replaces any unused set-up token: only the newest link works. */

@@ -1,6 +1,6 @@
 import type { Unit } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
-import type { TaskLifecycle } from "../tasks/lifecycle.ts";
+import type { TaskProducer } from "../tasks/record/create.ts";
 import { sendMailJob } from "./jobs.ts";
 import { type Mail, sealMail } from "./mail.ts";
 import type { DevelopmentMailRow, NotifyStore } from "./store.ts";
@@ -9,7 +9,7 @@ export type NotifyService = ReturnType<typeof createNotifyService>;
 
 export interface NotifyDeps {
   readonly store: Pick<NotifyStore, "developmentMails">;
-  readonly createTask: TaskLifecycle["create"];
+  readonly createTask: TaskProducer["create"];
   readonly seal: Seal;
 }
 

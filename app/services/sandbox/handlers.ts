@@ -4,14 +4,14 @@ import type { Now } from "../../platform/clock.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import { giveUp, type JobHandler } from "../../platform/queue/job.ts";
 import { executionFinished } from "./events.ts";
-import type { executeJob } from "./jobs.ts";
+import type { executeJob, runProgramJob } from "./jobs.ts";
 import { toRequest, toView } from "./service.ts";
 import type { ExecutionRow, ExecutionStore } from "./store.ts";
 
 export interface SandboxHandlerDeps {
   readonly store: ExecutionStore;
   readonly transact: Transact;
-  readonly execute: (request: ExecutionRequest) => Promise<ExecutionOutcome>;
+  readonly execute: (request: ExecutionRequest, signal: AbortSignal) => Promise<ExecutionOutcome>;
   readonly now: Now;
 }
 
@@ -36,9 +36,30 @@ export function createExecuteHandler({ store, transact, execute, now }: SandboxH
     const row = await store.find(executionId);
     if (!row) return giveUp(`there is no execution ${executionId}`);
     if (row.finishedAt) return { execution: toView(row) };
-    const outcome = await execute(toRequest(row));
+    const outcome = await execute(toRequest(row), context.signal);
+    // A program that was ended with its attempt has no outcome: another attempt may give it one.
+    context.signal.throwIfAborted();
     const finished = await finish(row, outcome);
     if (outcome.logs.length > 0) await context.lines(outcome.logs);
     return finished ? { execution: toView(finished) } : giveUp(`execution ${executionId} was deleted while it ran`);
+  };
+}
+
+/** What a program left behind that is not worth keeping beyond its task. */
+type ProgramResult = Pick<ExecutionOutcome, "output" | "receipt">;
+
+/**
+ * Runs a program that came with its task; one that does not succeed fails the task.
+ * Idempotent: guest code has no effects of its own.
+ */
+export function createRunProgramHandler({ execute }: Pick<SandboxHandlerDeps, "execute">): JobHandler<z.infer<typeof runProgramJob.input>> {
+  return async (program, context): Promise<ProgramResult> => {
+    const { code, input, timeoutMs, memoryBytes, seed } = program;
+    const owner = context.ownerId ?? "system";
+    const limits = { timeoutMs, memoryBytes, ...(seed === undefined ? {} : { seed }) };
+    const outcome = await execute({ id: context.taskId, owner, code, inputText: JSON.stringify(input), ...limits }, context.signal);
+    if (outcome.logs.length > 0) await context.lines(outcome.logs);
+    if (outcome.status !== "succeeded") return giveUp(outcome.error ? `${outcome.error.name}: ${outcome.error.message}` : outcome.status);
+    return { output: outcome.output, receipt: outcome.receipt };
   };
 }

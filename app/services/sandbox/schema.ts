@@ -43,6 +43,11 @@ export function executionRequest(bounds: SandboxBounds) {
     .openapi("ExecutionRequest");
 }
 
+/** The program of a task in the queue sandbox-execution. */
+export function programInput(bounds: SandboxBounds) {
+  return executionRequest(bounds).omit({ wait: true });
+}
+
 export type ExecutionInput = z.infer<ReturnType<typeof executionRequest>>;
 
 const log = z.object({ level: z.enum(["debug", "log", "info", "warn", "error"]), message: z.string(), atMs: z.number() });

@@ -6,7 +6,7 @@ import { Problem } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { Can } from "../auth/can.ts";
-import type { TaskLifecycle } from "../tasks/lifecycle.ts";
+import type { TaskProducer } from "../tasks/record/create.ts";
 import { executionFinished } from "./events.ts";
 import { executeJob } from "./jobs.ts";
 import type { ExecutionInput, execution as executionSchema, executionSummary } from "./schema.ts";
@@ -19,7 +19,7 @@ export type SandboxService = ReturnType<typeof createSandboxService>;
 export interface SandboxDeps {
   readonly store: ExecutionStore;
   readonly transact: Transact;
-  readonly createTask: TaskLifecycle["create"];
+  readonly createTask: TaskProducer["create"];
   readonly can: Can;
   /** Runs a program in a cell of this copy and rejects when none can be had; undefined on a copy without the sandbox role. */
   readonly execute: ((request: ExecutionRequest, signal: AbortSignal) => Promise<ExecutionOutcome>) | undefined;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { taskEventTypes } from "../../../db/schema/tasks.ts";
+import { taskEventTypes, taskStatuses } from "../../../db/schema/tasks.ts";
 import { defineEvent } from "../../platform/events.ts";
 
 /** One entry of a task's history, as its stream shows it. */
@@ -10,5 +10,12 @@ export const taskEvent = z.object({
 });
 export type TaskEvent = z.infer<typeof taskEvent>;
 
-/** The subject is the task. */
-export const taskChanged = defineEvent({ type: "task.changed", data: taskEvent });
+/** The subject is the task. What it carries is in its history, up to `seq`. */
+export const taskChanged = defineEvent({
+  type: "task.changed",
+  data: z.object({ queue: z.string(), status: z.enum(taskStatuses), seq: z.number().int() }),
+});
+
+/** The subject is the queue. */
+export const queuePaused = defineEvent({ type: "queue.paused", data: z.object({ queue: z.string() }), audited: true });
+export const queueResumed = defineEvent({ type: "queue.resumed", data: z.object({ queue: z.string() }), audited: true });

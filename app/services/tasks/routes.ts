@@ -1,23 +1,98 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type AppContext, actorOf } from "../../http/env.ts";
-import { createRoutes, type Guards, jsonAnswer, keySecurity, problemAnswers } from "../../http/route.ts";
+import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../http/route.ts";
 import type { EventStreams } from "../../http/sse.ts";
 import { Problem } from "../../platform/errors.ts";
 import type { TaskEvent } from "./events.ts";
-import { task, taskId, taskPage, taskQuery } from "./schema.ts";
+import { queueRoutes } from "./queues/routes.ts";
+import type { QueueService } from "./queues/service.ts";
+import { activeTask, task, taskId, taskInput, taskPage, taskQuery } from "./schema.ts";
 import type { TaskService } from "./service.ts";
 
+export interface TaskRoutesDeps {
+  readonly tasks: TaskService;
+  readonly queues: QueueService;
+  readonly guards: Guards;
+  readonly streams: EventStreams;
+}
+
 /**
- * GET /v1/tasks
- * GET /v1/tasks/:id
- * GET /v1/tasks/:id/stream
+ * GET  /v1/queues …                 queues/routes.ts
+ * POST /v1/tasks
+ * GET  /v1/tasks
+ * GET  /v1/tasks/active
+ * GET  /v1/tasks/:id
+ * POST /v1/tasks/:id/{pause,resume,cancel,retry}
+ * GET  /v1/tasks/:id/stream
  */
-export function taskRoutes(deps: { readonly tasks: TaskService; readonly guards: Guards; readonly streams: EventStreams }) {
+export function taskRoutes(deps: TaskRoutesDeps) {
   const { tasks, guards, streams } = deps;
   const params = z.object({ id: taskId });
   const common = { tags: ["tasks"], security: keySecurity, middleware: guards.signedIn };
 
+  const control = (verb: "pause" | "resume" | "cancel" | "retry", summary: string) =>
+    createRoute({
+      ...common,
+      method: "post",
+      path: `/v1/tasks/{id}/${verb}` as const,
+      summary,
+      request: { params },
+      responses: {
+        200: jsonAnswer("The task as it is now", z.object({ task })),
+        ...problemAnswers("validation_failed", "unauthenticated", "insufficient_scope", "forbidden", "not_found", "conflict"),
+      },
+    });
+
   return createRoutes()
+    .route("/", queueRoutes(deps))
+    .openapi(
+      createRoute({
+        ...common,
+        method: "post",
+        path: "/v1/tasks",
+        summary: "A task for one of the queues",
+        description: "It is stored when this answers. `GET /v1/tasks/{id}/stream` tells what becomes of it.",
+        request: { body: jsonBody(taskInput) },
+        responses: {
+          202: jsonAnswer("The task that was accepted; with `dedupeKey` the one that is under way", z.object({ task })),
+          ...problemAnswers(
+            "validation_failed",
+            "unauthenticated",
+            "insufficient_scope",
+            "forbidden",
+            "not_found",
+            "payload_too_large",
+            "queue_full",
+          ),
+        },
+      }),
+      async (c) => c.json({ task: await tasks.create(actorOf(c), c.req.valid("json"), c.env.requestId) }, 202),
+    )
+    .openapi(
+      createRoute({
+        ...common,
+        method: "get",
+        path: "/v1/tasks/active",
+        summary: "What runs right now, and where; your own, or all of it for an administrator",
+        responses: {
+          200: jsonAnswer("The running tasks, the longest first", z.object({ data: z.array(activeTask) })),
+          ...problemAnswers("unauthenticated", "insufficient_scope"),
+        },
+      }),
+      async (c) => c.json({ data: await tasks.active(actorOf(c)) }, 200),
+    )
+    .openapi(control("cancel", "End a task, whether it waits or runs"), async (c) =>
+      c.json({ task: await tasks.cancel(actorOf(c), c.req.valid("param").id) }, 200),
+    )
+    .openapi(control("pause", "Stop a task where it is, to go on later from what it has saved"), async (c) =>
+      c.json({ task: await tasks.pause(actorOf(c), c.req.valid("param").id) }, 200),
+    )
+    .openapi(control("resume", "Let a paused task go on"), async (c) =>
+      c.json({ task: await tasks.resume(actorOf(c), c.req.valid("param").id) }, 200),
+    )
+    .openapi(control("retry", "Give a task that ended without success all its attempts again"), async (c) =>
+      c.json({ task: await tasks.retry(actorOf(c), c.req.valid("param").id) }, 200),
+    )
     .openapi(
       createRoute({
         ...common,

@@ -4,16 +4,23 @@ import { queueNames } from "../../platform/queue/catalogue.ts";
 
 export const taskId = z.string().max(64).openapi({ example: "tsk_0199f0a8c7d87d1b9c5f2f6d4b7a1e3c" });
 
+const queueName = z.enum(queueNames);
+
 export const task = z
   .object({
     id: taskId,
-    queue: z.enum(queueNames),
+    queue: queueName,
     status: z.enum(taskStatuses),
     progress: z.unknown(),
     attempts: z.number().int(),
+    attemptsMax: z.number().int(),
+    priority: z.number().int(),
+    group: z.string(),
+    dedupeKey: z.string().optional(),
     result: z.unknown().optional(),
     error: z.object({ name: z.string(), message: z.string() }).optional(),
     createdAt: z.iso.datetime(),
+    availableAt: z.iso.datetime().optional(),
     startedAt: z.iso.datetime().optional(),
     finishedAt: z.iso.datetime().optional(),
   })
@@ -22,11 +29,61 @@ export const task = z
 /** In lists; the result is in the task itself. */
 export const taskSummary = task.omit({ result: true }).openapi("TaskSummary");
 
+/** Who runs it: `seenAt` is the last report of its worker. */
+export const activeTask = taskSummary
+  .extend({
+    ownerId: z.string().optional(),
+    teamId: z.string().optional(),
+    node: z.string().optional(),
+    thread: z.string().optional(),
+    seenAt: z.iso.datetime().optional(),
+  })
+  .openapi("ActiveTask");
+
+const day = 86_400_000;
+/** Printable, and without the sign that divides tenants from their groups. */
+const label = z.string().regex(/^[^\p{Cc}/]{1,128}$/u, { error: "expected 1 to 128 characters, without control characters and slashes" });
+
+export const taskInput = z
+  .strictObject({
+    queue: z.string().max(64).openapi({ example: "sandbox-execution" }),
+    input: z.unknown().openapi({ description: "What the queue's job takes", example: { code: "6 * 7" } }),
+    priority: z.number().int().min(0).max(1_000).default(500).openapi({ description: "Within its group; lower goes first" }),
+    delayMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(365 * day)
+      .optional(),
+    timeoutMs: z.number().int().min(1).max(day).optional().openapi({ description: "For one attempt; at most what the queue allows" }),
+    group: label.optional().openapi({ description: "The tasks of one group wait for each other; groups take turns" }),
+    dedupeKey: label.optional().openapi({ description: "While a task with this key has not ended, the answer is that task" }),
+  })
+  .openapi("NewTask");
+
 export const taskQuery = z.strictObject({
-  queue: z.enum(queueNames).optional(),
+  queue: queueName.optional(),
   status: z.enum(taskStatuses).optional(),
+  since: z.iso.datetime({ offset: true }).optional(),
+  q: z.string().min(1).max(200).optional().openapi({ description: "Part of the error's text" }),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: taskId.optional(),
 });
 
 export const taskPage = z.object({ data: z.array(taskSummary), nextCursor: z.string().nullable() }).openapi("TaskPage");
+
+const latency = z.object({ p50: z.number(), p95: z.number(), p99: z.number() });
+
+export const queueView = z
+  .object({
+    name: queueName,
+    paused: z.boolean(),
+    counts: z.record(z.enum(taskStatuses), z.number().int()),
+    oldestWaitingMs: z.number().int(),
+    throughput: z.object({ perMinute1: z.number(), perMinute5: z.number(), perMinute60: z.number() }),
+    waitMs: latency.nullable(),
+    runMs: latency.nullable(),
+    workers: z.number().int(),
+    concurrency: z.object({ min: z.number().int(), max: z.number().int() }),
+  })
+  .openapi("Queue");

@@ -1,9 +1,14 @@
 import type { z } from "zod";
 import { type Actor, ownershipOf } from "../../platform/actor.ts";
 import { Problem } from "../../platform/errors.ts";
+import type { QueueName } from "../../platform/queue/catalogue.ts";
+import type { JobContract } from "../../platform/queue/job.ts";
 import type { Can } from "../auth/can.ts";
+import type { TaskControl } from "./control.ts";
 import type { TaskEvent } from "./events.ts";
-import type { taskQuery, task as taskSchema, taskSummary } from "./schema.ts";
+import { parseJobInput } from "./job-input.ts";
+import type { TaskProducer, TaskRequest } from "./record/create.ts";
+import type { activeTask, taskInput, taskQuery, task as taskSchema, taskSummary } from "./schema.ts";
 import { isFinal } from "./states.ts";
 import type { TaskRow, TaskStore, TaskSummaryRow } from "./store.ts";
 import type { WatchTask } from "./watch.ts";
@@ -12,28 +17,87 @@ export type TaskSummary = z.infer<typeof taskSummary>;
 export type TaskView = z.infer<typeof taskSchema>;
 export type TaskService = ReturnType<typeof createTaskService>;
 
+/** A job that clients may ask for by its queue. */
+export interface PublicJob {
+  readonly contract: JobContract;
+  /** Only administrators may. */
+  readonly admin?: boolean;
+}
+
+export interface TaskServiceDeps {
+  readonly store: TaskStore;
+  readonly watch: WatchTask;
+  readonly can: Can;
+  readonly control: TaskControl;
+  readonly enqueue: TaskProducer["enqueue"];
+  /** What each queue takes from clients; a queue that is not here works only for the program itself. */
+  readonly publicJobs: Partial<Record<QueueName, PublicJob>>;
+  /** Throws `Problem` (`not_found`) for a name that no queue has. */
+  readonly knownQueue: (name: string) => QueueName;
+  /** Throws `Problem` (`queue_full`) when no more may wait in the queue. */
+  readonly assertRoom: (queue: QueueName) => Promise<void>;
+}
+
+const activeMax = 1_000;
+
 /** What a client may do with tasks. Somebody else's task does not exist for it; administrators see all. */
-export function createTaskService(deps: { readonly store: TaskStore; readonly watch: WatchTask; readonly can: Can }) {
+export function createTaskService(deps: TaskServiceDeps) {
+  const { control } = deps;
   const visible = async (actor: Actor, id: string): Promise<TaskRow> => {
     const row = await deps.store.find(id);
     if (!row || !(await deps.can(actor, "tasks:read", row))) throw new Problem("not_found", { detail: `There is no task ${id}.` });
     return row;
   };
+  const seenBy = (actor: Actor) => (actor.role === "admin" ? {} : ownershipOf(actor));
+  const viewAfter = (verb: (actor: Actor, id: string) => Promise<TaskRow>) => async (actor: Actor, id: string) =>
+    toView(await verb(actor, id));
 
   return {
+    create: async (actor: Actor, input: z.infer<typeof taskInput>, requestId: string): Promise<TaskView> => {
+      const { queue: name, input: jobInput, ...options } = input;
+      const queue = deps.knownQueue(name);
+      const job = deps.publicJobs[queue];
+      if (!job) throw new Problem("not_found", { detail: `The queue ${queue} takes no tasks from clients.` });
+      if (job.admin && actor.role !== "admin") throw new Problem("forbidden", { detail: `Tasks in ${queue} need the admin role.` });
+      if (!(await deps.can(actor, "tasks:write", ownershipOf(actor))))
+        throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
+      const parsed = parseJobInput(job.contract, jobInput);
+      await deps.assertRoom(queue);
+      const { id } = await deps.enqueue({ contract: job.contract, input: parsed, ...ownershipOf(actor), ...given(options), requestId });
+      return toView(await visible(actor, id));
+    },
+
     get: async (actor: Actor, id: string): Promise<TaskView> => toView(await visible(actor, id)),
 
     list: async (actor: Actor, query: z.infer<typeof taskQuery>): Promise<{ data: TaskSummary[]; nextCursor: string | null }> => {
       const rows = await deps.store.list({
-        ...(actor.role === "admin" ? {} : ownershipOf(actor)),
+        ...seenBy(actor),
         ...(query.queue ? { queue: query.queue } : {}),
         ...(query.status ? { status: query.status } : {}),
+        ...(query.since ? { since: new Date(query.since) } : {}),
+        ...(query.q ? { text: query.q } : {}),
         ...(query.cursor ? { before: query.cursor } : {}),
         limit: query.limit + 1,
       });
       const page = rows.slice(0, query.limit);
       return { data: page.map(toSummary), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
     },
+
+    /** What runs right now, and where. */
+    active: async (actor: Actor): Promise<z.infer<typeof activeTask>[]> => {
+      const rows = await deps.store.active(seenBy(actor), activeMax);
+      return rows.map(({ task, worker }) => ({
+        ...toSummary(task),
+        ...(task.ownerId ? { ownerId: task.ownerId } : {}),
+        ...(task.teamId ? { teamId: task.teamId } : {}),
+        ...(worker ? { node: worker.node, thread: worker.thread, seenAt: worker.seenAt.toISOString() } : {}),
+      }));
+    },
+
+    cancel: viewAfter(control.cancel),
+    pause: viewAfter(control.pause),
+    resume: viewAfter(control.resume),
+    retry: viewAfter(control.retry),
 
     /** The task's history after entry `afterSeq` and on, up to its result; undefined when that reader has seen it all. */
     history: async (
@@ -50,6 +114,18 @@ export function createTaskService(deps: { readonly store: TaskStore; readonly wa
   };
 }
 
+/** Without what was left out. */
+function given(options: Omit<z.infer<typeof taskInput>, "queue" | "input">): Pick<TaskRequest, keyof typeof options> {
+  const { priority, delayMs, timeoutMs, group, dedupeKey } = options;
+  return {
+    priority,
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(group === undefined ? {} : { group }),
+    ...(dedupeKey === undefined ? {} : { dedupeKey }),
+  };
+}
+
 function toView(row: TaskRow): TaskView {
   return { ...toSummary(row), ...(row.status === "completed" ? { result: row.result } : {}) };
 }
@@ -61,8 +137,13 @@ export function toSummary(row: TaskSummaryRow): TaskSummary {
     status: row.status,
     progress: row.progress,
     attempts: row.attempts,
+    attemptsMax: row.attemptsMax,
+    priority: row.priority,
+    group: row.groupKey,
+    ...(row.dedupeKey === null ? {} : { dedupeKey: row.dedupeKey }),
     ...(row.error && row.status !== "completed" ? { error: row.error } : {}),
     createdAt: row.createdAt.toISOString(),
+    ...(row.availableAt ? { availableAt: row.availableAt.toISOString() } : {}),
     ...(row.startedAt ? { startedAt: row.startedAt.toISOString() } : {}),
     ...(row.finishedAt ? { finishedAt: row.finishedAt.toISOString() } : {}),
   };

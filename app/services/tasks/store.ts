@@ -1,52 +1,63 @@
-import { and, asc, desc, eq, getTableColumns, gt, inArray, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gte, inArray, isNull, lt, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
-import { taskEvents, tasks } from "../../../db/schema/tasks.ts";
+import { queues, taskEvents, tasks, workers } from "../../../db/schema/tasks.ts";
+import type { QueueName } from "../../platform/queue/catalogue.ts";
 import type { TaskEvent } from "./events.ts";
-import { predecessorsOf, type TaskStatus } from "./states.ts";
+import type { NewTask } from "./record/store.ts";
+import { isFinal, type TaskStatus } from "./states.ts";
 
 export type TaskRow = typeof tasks.$inferSelect;
 /** A page holds many tasks, and each of these may hold a megabyte. */
-const { input: _input, result: _result, ...summaryColumns } = getTableColumns(tasks);
-export type TaskSummaryRow = Omit<TaskRow, "input" | "result">;
-export type TaskChanges = Partial<Pick<TaskRow, "attempts" | "result" | "error" | "startedAt" | "finishedAt" | "progress">>;
+const { input: _input, result: _result, checkpoint: _checkpoint, ...summaryColumns } = getTableColumns(tasks);
+export type TaskSummaryRow = Omit<TaskRow, "input" | "result" | "checkpoint">;
 export type TaskStore = ReturnType<typeof createTaskStore>;
 
-export type TaskEntry = Pick<TaskEvent, "type" | "data">;
-
-export interface TaskMove {
-  readonly to: TaskStatus;
-  readonly changes: TaskChanges;
-  /** How many history entries this move writes. */
-  readonly entries: number;
-}
-
-export interface TaskFilter {
+/** Whose tasks: without either, everybody's. */
+export interface TaskOwnership {
   /** What is the user's own; with `teamId` that does not count. */
   readonly ownerId?: string;
   readonly teamId?: string;
-  readonly queue?: string;
+}
+
+export interface TaskFilter extends TaskOwnership {
+  readonly queue?: QueueName;
   readonly status?: TaskStatus;
+  readonly since?: Date;
+  /** Part of the error's text. */
+  readonly text?: string;
   /** The last id of the page before. */
   readonly before?: string;
   readonly limit: number;
 }
 
+/** A stretch of a task's history. */
+export interface History {
+  readonly events: readonly TaskEvent[];
+  /** Nothing follows: the task has ended, and this goes up to its result. */
+  readonly complete: boolean;
+}
+
+/** The read side of tasks; what changes them is in `record/`. */
 export function createTaskStore(db: Db) {
-  const numbered = (count: number) => sql`${tasks.lastSeq} + ${count}`;
-
   return {
-    insert: async (row: typeof tasks.$inferInsert, on: Queryable = db): Promise<TaskRow> => {
-      const [inserted] = await on.insert(tasks).values(row).returning();
-      if (!inserted) throw new Error("insert returned no row");
-      return inserted;
-    },
-
     find: async (id: string, on: Queryable = db): Promise<TaskRow | undefined> => {
       const [row] = await on.select().from(tasks).where(eq(tasks.id, id));
       return row;
     },
 
+    findByDedupeKey: async (task: Pick<NewTask, "queue" | "groupKey" | "dedupeKey">, on: Queryable): Promise<string | undefined> => {
+      const { queue, groupKey, dedupeKey = "" } = task;
+      const [row] = await on
+        .select({ id: tasks.id })
+        .from(tasks)
+        .where(and(eq(tasks.queue, queue), eq(tasks.groupKey, groupKey), eq(tasks.dedupeKey, dedupeKey), isNull(tasks.finishedAt)));
+      return row?.id;
+    },
+
     deleteOwnedBy: async (ownerId: string, on: Queryable): Promise<void> => {
+      await on
+        .delete(taskEvents)
+        .where(inArray(taskEvents.taskId, on.select({ id: tasks.id }).from(tasks).where(eq(tasks.ownerId, ownerId))));
       await on.delete(tasks).where(eq(tasks.ownerId, ownerId));
     },
 
@@ -59,52 +70,79 @@ export function createTaskStore(db: Db) {
             belongsTo(filter),
             filter.queue ? eq(tasks.queue, filter.queue) : undefined,
             filter.status ? eq(tasks.status, filter.status) : undefined,
+            filter.since ? gte(tasks.createdAt, filter.since) : undefined,
+            filter.text ? sql`strpos(lower(${tasks.error}->>'message'), ${filter.text.toLowerCase()}) > 0` : undefined,
             filter.before ? lt(tasks.id, filter.before) : undefined,
           ),
         )
         .orderBy(desc(tasks.id))
         .limit(filter.limit),
 
-    /** Moves the task to `status` if its state machine allows that; undefined when it does not, or when there is no such task. */
-    move: async (id: string, move: TaskMove, on: Queryable): Promise<TaskRow | undefined> => {
-      const [row] = await on
-        .update(tasks)
-        .set({ ...move.changes, status: move.to, lastSeq: numbered(move.entries) })
-        .where(and(eq(tasks.id, id), inArray(tasks.status, predecessorsOf(move.to))))
-        .returning();
-      return row;
+    /** What runs, with the worker that runs it, the longest first. */
+    active: (filter: TaskOwnership, limit: number) =>
+      db
+        .select({ task: summaryColumns, worker: { node: workers.node, thread: workers.thread, seenAt: workers.seenAt } })
+        .from(tasks)
+        .leftJoin(workers, eq(workers.id, tasks.workerId))
+        .where(and(eq(tasks.status, "active"), belongsTo(filter)))
+        .orderBy(asc(tasks.startedAt))
+        .limit(limit),
+
+    /** Dead letters, the oldest first. */
+    dead: async (
+      filter: TaskOwnership & { readonly queue: QueueName; readonly ids?: readonly string[] },
+      limit: number,
+    ): Promise<string[]> => {
+      const rows = await db
+        .select({ id: tasks.id })
+        .from(tasks)
+        .where(
+          and(
+            eq(tasks.queue, filter.queue),
+            eq(tasks.status, "dead"),
+            belongsTo(filter),
+            filter.ids ? sql`${tasks.id} = any(string_to_array(${filter.ids.join()}, ','))` : undefined,
+          ),
+        )
+        .orderBy(asc(tasks.id))
+        .limit(limit);
+      return rows.map(({ id }) => id);
     },
 
-    /** Makes room for entries that leave the status as it is; undefined unless the task is active. */
-    advance: async (id: string, step: Omit<TaskMove, "to">, on: Queryable): Promise<TaskRow | undefined> => {
-      const [row] = await on
-        .update(tasks)
-        .set({ ...step.changes, lastSeq: numbered(step.entries) })
-        .where(and(eq(tasks.id, id), eq(tasks.status, "active")))
-        .returning();
-      return row;
-    },
-
-    /** Writes the entries that `row.lastSeq` has just made room for; the row's lock makes the numbers come without holes. */
-    append: async (row: TaskRow, entries: readonly TaskEntry[], on: Queryable): Promise<TaskEvent[]> => {
-      const first = row.lastSeq - entries.length + 1;
-      const events = entries.map((entry, index) => ({ seq: first + index, ...entry }));
-      await on.insert(taskEvents).values(events.map((event) => ({ taskId: row.id, ...event })));
-      return events;
-    },
-
-    eventsAfter: async (id: string, seq: number, limit: number): Promise<TaskEvent[]> => {
-      return db
-        .select({ seq: taskEvents.seq, type: taskEvents.type, data: taskEvents.data })
-        .from(taskEvents)
-        .where(and(eq(taskEvents.taskId, id), gt(taskEvents.seq, seq)))
+    historyAfter: async (id: string, seq: number, limit: number): Promise<History> => {
+      const rows = await db
+        .select({ status: tasks.status, lastSeq: tasks.lastSeq, first: taskEvents.seq, entries: taskEvents.entries })
+        .from(tasks)
+        .leftJoin(
+          taskEvents,
+          and(eq(taskEvents.taskId, tasks.id), sql`${taskEvents.seq} + json_array_length(${taskEvents.entries}) - 1 > ${seq}`),
+        )
+        .where(eq(tasks.id, id))
         .orderBy(asc(taskEvents.seq))
         .limit(limit);
+      const [task] = rows;
+      if (!task) return { events: [], complete: true };
+      const beginning: TaskEvent[] = task.first === 1 ? [] : [{ seq: 1, type: "state", data: { status: "waiting", attempts: 0 } }];
+      const written = rows.flatMap(({ first, entries }) =>
+        (entries ?? []).map((entry, index): TaskEvent => ({ seq: (first ?? 0) + index, data: undefined, ...entry })),
+      );
+      const events = [...beginning, ...written].filter((event) => event.seq > seq);
+      return { events, complete: isFinal(task.status) && (events.at(-1)?.seq ?? seq) >= task.lastSeq };
+    },
+
+    pauseQueue: async (name: QueueName, paused: boolean, on: Queryable): Promise<void> => {
+      const pausedAt = paused ? sql`now()` : null;
+      await on.insert(queues).values({ name, pausedAt }).onConflictDoUpdate({ target: queues.name, set: { pausedAt } });
+    },
+
+    pausedQueues: async (): Promise<ReadonlyMap<string, Date>> => {
+      const rows = await db.select().from(queues);
+      return new Map(rows.flatMap(({ name, pausedAt }) => (pausedAt ? [[name, pausedAt] as const] : [])));
     },
   };
 }
 
-function belongsTo({ ownerId, teamId }: Pick<TaskFilter, "ownerId" | "teamId">) {
+function belongsTo({ ownerId, teamId }: TaskOwnership) {
   if (teamId !== undefined) return eq(tasks.teamId, teamId);
   return ownerId === undefined ? undefined : and(eq(tasks.ownerId, ownerId), isNull(tasks.teamId));
 }

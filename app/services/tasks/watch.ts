@@ -7,13 +7,13 @@ export type WatchTask = (id: string, afterSeq: number, signal: AbortSignal) => A
 
 const pageSize = 200;
 /** Reads again even without news: a net under the bus, not its substitute. */
-const rereadMs = 10_000;
+const rereadMs = 5_000;
 
 /**
  * The table is the truth and the feed only says when to look, so a reader who resumes with the last number it saw
  * misses nothing and sees nothing twice, whichever copy it comes back to.
  */
-export function createTaskWatch(deps: { readonly store: Pick<TaskStore, "eventsAfter">; readonly feed: Feed }): WatchTask {
+export function createTaskWatch(deps: { readonly store: Pick<TaskStore, "historyAfter">; readonly feed: Feed }): WatchTask {
   return async function* watchTask(id, afterSeq, signal) {
     let seq = afterSeq;
     let news = Promise.withResolvers<void>();
@@ -23,12 +23,12 @@ export function createTaskWatch(deps: { readonly store: Pick<TaskStore, "eventsA
     try {
       while (!signal.aborted) {
         news = Promise.withResolvers<void>();
-        const events = await deps.store.eventsAfter(id, seq, pageSize);
+        const { events, complete } = await deps.store.historyAfter(id, seq, pageSize);
         for (const event of events) {
           seq = event.seq;
           yield event;
-          if (event.type === "result") return;
         }
+        if (complete) return;
         if (events.length === 0) await withTimeout(news.promise, rereadMs);
       }
     } finally {

@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
 import type { JWK } from "jose";
+import { advisoryLocks } from "../../../../db/advisory-locks.ts";
 import type { Db, Queryable } from "../../../../db/client.ts";
 import { apiKeys, revocations, sessions, signingKeys, teamMembers, users } from "../../../../db/schema/auth.ts";
 import type { SigningAlgorithm } from "./signing-key.ts";
@@ -23,7 +24,6 @@ export interface Revocation {
 }
 
 /** Copies that find the key due at the same time wait for each other here. */
-const rotationLock = 7_165_104;
 
 export function createTokenStore(db: Db) {
   const liveKeyVersion = async (id: string): Promise<number | undefined> => {
@@ -47,7 +47,7 @@ export function createTokenStore(db: Db) {
     /** Runs `work` while no other copy does. */
     rotating: <T>(work: (on: Queryable) => Promise<T>): Promise<T> =>
       db.transaction(async (tx) => {
-        await tx.execute(sql`select pg_advisory_xact_lock(${rotationLock})`);
+        await tx.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.signingKeyRotation})`);
         return work(tx);
       }),
 

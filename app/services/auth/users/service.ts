@@ -3,7 +3,7 @@ import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact } from "../../../platform/outbox.ts";
-import type { TaskLifecycle } from "../../tasks/lifecycle.ts";
+import type { TaskProducer } from "../../tasks/record/create.ts";
 import type { KeyAuthority } from "../api-keys/authority.ts";
 import { userDeleted, userUpdated } from "../events.ts";
 import { eraseUserJob } from "../jobs.ts";
@@ -23,7 +23,7 @@ export interface UserDeps {
   readonly keys: Pick<KeyAuthority, "ownerChanged">;
   readonly transact: Transact;
   readonly teams: Pick<TeamStore, "ownsAny">;
-  readonly createTask: TaskLifecycle["create"];
+  readonly createTask: TaskProducer["create"];
   readonly now: Now;
 }
 

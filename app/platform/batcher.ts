@@ -1,4 +1,4 @@
-import { DeadlineExceeded } from "../deadline.ts";
+import { DeadlineExceeded } from "./deadline.ts";
 
 export interface BatcherOptions<Item, Result> {
   /** Stores the items and answers with one result each, in order. Runs one at a time. */
@@ -44,7 +44,7 @@ export function createBatcher<Item extends Weighed, Result>(options: BatcherOpti
   };
 
   async function drain(): Promise<void> {
-    // Lets every publish of the same tick into the first batch.
+    // Lets everything of the same tick into the first batch.
     await Promise.resolve();
     while (waiting.length > 0) await store(takeBatch());
     running = undefined;
@@ -65,15 +65,14 @@ export function createBatcher<Item extends Weighed, Result>(options: BatcherOpti
 
   async function store(batch: readonly Waiting<Item, Result>[]): Promise<void> {
     const oldest = performance.now() - waitMsMax;
-    for (const entry of batch)
-      if (entry.since < oldest) entry.reject(new DeadlineExceeded(`publishing waited longer than ${waitMsMax} ms`));
+    for (const entry of batch) if (entry.since < oldest) entry.reject(new DeadlineExceeded(`waited longer than ${waitMsMax} ms`));
     const fresh = batch.filter((entry) => entry.since >= oldest);
     if (fresh.length === 0) return;
     try {
       const results = await options.run(fresh.map((entry) => entry.item));
       fresh.forEach((entry, index) => {
         const result = results[index];
-        if (result === undefined) entry.reject(new Error("The store answered for fewer events than it was given"));
+        if (result === undefined) entry.reject(new Error("The store answered for fewer items than it was given"));
         else entry.resolve(result);
       });
     } catch (error) {

@@ -1,0 +1,142 @@
+import type { z } from "zod";
+import { type Actor, ownershipOf } from "../../../platform/actor.ts";
+import { Problem } from "../../../platform/errors.ts";
+import type { Transact } from "../../../platform/outbox.ts";
+import { type QueueName, type QueueTable, queueNames } from "../../../platform/queue/catalogue.ts";
+import type { Queues } from "../../../platform/queue/port.ts";
+import { retried } from "../control.ts";
+import { queuePaused, queueResumed, taskChanged } from "../events.ts";
+import { taskRecord } from "../record/store.ts";
+import type { queueView } from "../schema.ts";
+import type { TaskStore } from "../store.ts";
+import type { QueueInsightStore } from "./store.ts";
+
+export type QueueView = z.infer<typeof queueView>;
+export type QueueService = ReturnType<typeof createQueueService>;
+
+export interface QueueServiceDeps {
+  readonly settings: QueueTable;
+  readonly insight: QueueInsightStore;
+  readonly store: Pick<TaskStore, "dead" | "pauseQueue" | "pausedQueues">;
+  readonly queues: Pick<Queues, "pause" | "resume">;
+  readonly transact: Transact;
+  /** Tells the dispatcher that something waits. */
+  readonly wake: (queue: QueueName) => void;
+}
+
+/** Whoever looks every second should not make the database count every second. */
+const cachedMs = 1_000;
+const redriveBatch = 500;
+
+/** What may be seen and set of the queues. */
+export function createQueueService({ settings, insight, store, queues, transact, wake }: QueueServiceDeps) {
+  let cached: { readonly at: number; readonly views: Promise<ReadonlyMap<QueueName, QueueView>> } | undefined;
+  const full = new Map<QueueName, { readonly at: number; readonly full: Promise<boolean> }>();
+
+  const look = async (): Promise<ReadonlyMap<QueueName, QueueView>> => {
+    const [counts, oldest, ended, workers, paused] = await Promise.all([
+      insight.counts(),
+      insight.oldestWaiting(),
+      insight.ended(),
+      insight.workers(),
+      store.pausedQueues(),
+    ]);
+    return new Map(
+      queueNames.map((name) => {
+        const done = ended.find(({ queue }) => queue === name);
+        const { concurrencyMin: min, concurrencyMax: max } = settings[name];
+        const view: QueueView = {
+          name,
+          paused: paused.has(name),
+          counts: Object.fromEntries([
+            ...["waiting", "delayed", "active", "paused", "dead"].map((status) => [status, 0]),
+            ...counts.filter(({ queue }) => queue === name).map(({ status, count }) => [status, count]),
+          ]),
+          oldestWaitingMs: Math.round(oldest.find(({ queue }) => queue === name)?.ms ?? 0),
+          throughput: { perMinute1: done?.in1 ?? 0, perMinute5: (done?.in5 ?? 0) / 5, perMinute60: (done?.in60 ?? 0) / 60 },
+          waitMs: percentiles(done?.waits),
+          runMs: percentiles(done?.runs),
+          workers,
+          concurrency: { min, max },
+        };
+        return [name, view];
+      }),
+    );
+  };
+
+  const views = (): Promise<ReadonlyMap<QueueName, QueueView>> => {
+    if (!cached || performance.now() - cached.at > cachedMs) cached = { at: performance.now(), views: look() };
+    return cached.views;
+  };
+
+  const known = (name: string): QueueName => {
+    const queue = queueNames.find((it) => it === name);
+    if (!queue) throw new Problem("not_found", { detail: `There is no queue ${name}. There are: ${queueNames.join(", ")}.` });
+    return queue;
+  };
+
+  const setPaused = async (actor: Actor, name: string, paused: boolean): Promise<QueueView> => {
+    const queue = known(name);
+    await transact(async (unit) => {
+      await store.pauseQueue(queue, paused, unit.tx);
+      unit.publish(paused ? queuePaused : queueResumed, { subject: queue, actorId: actor.userId, data: { queue } });
+    });
+    await (paused ? queues.pause(queue) : queues.resume(queue));
+    if (!paused) wake(queue);
+    cached = undefined;
+    return viewOf(queue);
+  };
+
+  const viewOf = async (name: string): Promise<QueueView> => {
+    const view = (await views()).get(known(name));
+    if (!view) throw new Error(`no view of ${name}`);
+    return view;
+  };
+
+  return {
+    known,
+    list: async (): Promise<QueueView[]> => [...(await views()).values()],
+    get: viewOf,
+    pause: (actor: Actor, name: string) => setPaused(actor, name, true),
+    resume: (actor: Actor, name: string) => setPaused(actor, name, false),
+
+    /** Gives dead letters all their attempts again: those of `taskIds`, or all that the actor may see. Returns how many. */
+    redrive: async (actor: Actor, name: string, taskIds: readonly string[] | undefined): Promise<number> => {
+      const queue = known(name);
+      const whose = actor.role === "admin" ? {} : ownershipOf(actor);
+      let redriven = 0;
+      for (;;) {
+        const ids = await store.dead({ queue, ...whose, ...(taskIds ? { ids: taskIds } : {}) }, redriveBatch);
+        if (ids.length === 0) break;
+        redriven += await transact(async (unit) => {
+          const moved = await taskRecord.move(
+            ids.map((id) => ({ id, round: undefined, ...retried })),
+            unit.tx,
+          );
+          for (const { id, status, lastSeq: seq, ownerId } of moved)
+            unit.publish(taskChanged, { subject: id, ...(ownerId ? { audience: ownerId } : {}), data: { queue, status, seq } });
+          return moved.length;
+        });
+      }
+      wake(queue);
+      return redriven;
+    },
+
+    /** Throws `Problem` (`queue_full`) when no more may wait. Looks once a second, so a burst may go a little beyond. */
+    assertRoom: async (queue: QueueName): Promise<void> => {
+      const { waitingMax } = settings[queue];
+      let looked = full.get(queue);
+      if (!looked || performance.now() - looked.at > cachedMs) {
+        looked = { at: performance.now(), full: insight.waitingUpTo(queue, waitingMax).then((count) => count >= waitingMax) };
+        full.set(queue, looked);
+      }
+      if (await looked.full)
+        throw new Problem("queue_full", { detail: `${waitingMax} tasks wait in ${queue}; try again later.`, retryAfterSeconds: 5 });
+    },
+  };
+}
+
+function percentiles(values: readonly number[] | null | undefined) {
+  const [p50, p95, p99] = (values ?? []).map((value) => Math.round(value * 10) / 10);
+  return p50 === undefined || p95 === undefined || p99 === undefined ? null : { p50, p95, p99 };
+}

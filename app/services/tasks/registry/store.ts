@@ -1,0 +1,45 @@
+import { eq, sql } from "drizzle-orm";
+import type { Db } from "../../../../db/client.ts";
+import { tasks, workers } from "../../../../db/schema/tasks.ts";
+import type { TaskStatus } from "../states.ts";
+
+export type RegistryStore = ReturnType<typeof createRegistryStore>;
+
+/** A thread that works the queues. */
+export interface WorkerIdentity {
+  readonly id: string;
+  readonly node: string;
+  readonly thread: string;
+}
+
+/** How a task stands, as the record has it. */
+export interface Standing {
+  readonly id: string;
+  readonly round: number;
+  readonly status: TaskStatus;
+}
+
+/** A worker that has not been seen for this long is not even remembered. */
+const forgetAfter = sql`interval '1 hour'`;
+
+export function createRegistryStore(db: Db) {
+  return {
+    seen: async (worker: WorkerIdentity): Promise<void> => {
+      await db
+        .insert(workers)
+        .values({ ...worker, seenAt: sql`now()` })
+        .onConflictDoUpdate({ target: workers.id, set: { seenAt: sql`now()` } });
+      await db.delete(workers).where(sql`${workers.seenAt} < now() - ${forgetAfter}`);
+    },
+
+    left: async (id: string): Promise<void> => {
+      await db.delete(workers).where(eq(workers.id, id));
+    },
+
+    standingOf: (ids: readonly string[]): Promise<Standing[]> =>
+      db
+        .select({ id: tasks.id, round: tasks.round, status: tasks.status })
+        .from(tasks)
+        .where(sql`${tasks.id} = any(string_to_array(${ids.join()}, ','))`),
+  };
+}
