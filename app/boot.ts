@@ -103,6 +103,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       transact,
       seal,
       feed: threads.feed,
+      limiter,
       sendMail: notify.sendMail,
       createTask: lifecycle.create,
       settings: authSettings(config),

@@ -85,6 +85,13 @@ export const apiKeyCreated = defineEvent({
   data: z.object({ name: z.string(), scopes: z.array(z.string()), teamId: z.string().nullable() }),
 });
 
+/** An administrator brought it from another system, for its owner. */
+export const apiKeyImported = defineEvent({
+  type: "api_key.imported",
+  audited: true,
+  data: z.object({ name: z.string(), scopes: z.array(z.string()), ownerId: z.string() }),
+});
+
 /** What copies know of the key is out of date. `changed` names fields, never what is in them. */
 export const apiKeyChanged = defineEvent({ type: "api_key.changed", audited: true, data: z.object({ changed: z.array(z.string()) }) });
 

@@ -33,7 +33,7 @@ export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAP
   all.route("/", mfaRoutes({ mfa: auth.mfa, guards }));
   all.route("/", passkeyRoutes({ passkeys: auth.passkeys, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));
-  all.route("/", apiKeyRoutes({ apiKeys: auth.apiKeys, guards }));
+  all.route("/", apiKeyRoutes({ apiKeys: auth.apiKeys, importApiKey: auth.importApiKey, guards }));
   all.route("/", teamRoutes({ teams: auth.teams, invitations: auth.invitations, guards }));
   all.route("/", oauthRoutes({ oauth: auth.oauth, guards }));
   all.route("/", passwordRoutes({ passwords: auth.passwords, guards }));

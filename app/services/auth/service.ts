@@ -3,6 +3,7 @@ import type { Feed } from "../../platform/bus/feed.ts";
 import type { Now } from "../../platform/clock.ts";
 import type { Chore } from "../../platform/housekeeping.ts";
 import { apiKeyPrefix } from "../../platform/ids.ts";
+import type { Limiter } from "../../platform/limiter/port.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
@@ -10,6 +11,8 @@ import type { TaskLifecycle } from "../tasks/lifecycle.ts";
 import { createAccountService } from "./accounts/service.ts";
 import { createKeyAuthority } from "./api-keys/authority.ts";
 import { createCredits } from "./api-keys/credits.ts";
+import { createImportApiKey } from "./api-keys/import.ts";
+import { createMatchesImported } from "./api-keys/imported.ts";
 import { createApiKeyService } from "./api-keys/service.ts";
 import { createApiKeyStore } from "./api-keys/store.ts";
 import { createVerifyApiKey } from "./api-keys/verify.ts";
@@ -52,6 +55,7 @@ export interface AuthDeps {
   readonly transact: Transact;
   readonly seal: Seal;
   readonly feed: Feed;
+  readonly limiter: Pick<Limiter, "consume">;
   readonly sendMail: SendMail;
   readonly createTask: TaskLifecycle["create"];
   readonly settings: AuthSettings;
@@ -62,7 +66,7 @@ export interface AuthDeps {
 export type AuthService = Awaited<ReturnType<typeof openAuthService>>;
 
 /** Puts the parts together. It runs (it keeps up with revocations), so stop it at the end. */
-export async function openAuthService({ db, transact, seal, feed, sendMail, createTask, settings, now, log }: AuthDeps) {
+export async function openAuthService({ db, transact, seal, feed, limiter, sendMail, createTask, settings, now, log }: AuthDeps) {
   const store = createAuthStore(db);
   const tokenStore = createTokenStore(db);
   const sessionStore = createSessionStore(db);
@@ -137,7 +141,7 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
 
   const answerFirst = createAnswerFirst(log);
   const oneTimeTokens = createOneTimeTokens({ store, now });
-  const { publicUrl } = settings;
+  const { publicUrl, apiKeysMax: keysMax } = settings;
   const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, transact, sendMail, publicUrl, now });
   const email = createEmailService({ users: store, links, answerFirst, logIn, transact, verification: settings.emailVerification });
   const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
@@ -186,7 +190,8 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   const keyStore = createApiKeyStore(db);
   const keyActivity = createActivity({ store: keyStore, now });
   const keys = createKeyAuthority({ store: keyStore, revocations, now });
-  const verifyKey = createVerifyApiKey({ store: keyStore, revocations, seen: keyActivity.seen, now });
+  const matchesImported = createMatchesImported({ store: keyStore, limiter });
+  const verifyKey = createVerifyApiKey({ store: keyStore, matchesImported, revocations, seen: keyActivity.seen, now });
   const credits = createCredits({ store: keyStore, transact, now, log });
   const teamStore = createTeamStore(db);
   const membership = createMembership(teamStore);
@@ -209,7 +214,8 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   return {
     mfa,
     passkeys,
-    apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax: settings.apiKeysMax, now }),
+    apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax, now }),
+    importApiKey: createImportApiKey({ store: keyStore, users: store, transact, keysMax, now }),
     teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
     invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
     /** For the services that cost something. */
