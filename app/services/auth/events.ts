@@ -170,13 +170,26 @@ export const passwordChanged = defineEvent({
   data: z.object({ how: z.enum(["change", "set", "reset"]) }),
 });
 
+/** The subject is the invitation, as in all events of invitations to sign up. */
+export const invitationSent = defineEvent({ type: "invitation.sent", audited: true, data: z.object({ role: z.enum(["user", "admin"]) }) });
+export const invitationWithdrawn = defineEvent({ type: "invitation.withdrawn", audited: true, data: z.object({}) });
+export const invitationAccepted = defineEvent({
+  type: "invitation.accepted",
+  audited: true,
+  data: z.object({ userId: z.string(), role: z.enum(["user", "admin"]) }),
+});
+
 const linkPurpose = z.enum(["verify_email", "reset_password", "magic_link"]);
 
 /** The subject is the user. Whoever reads the mail can follow the link. */
 export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true, data: z.object({ purpose: linkPurpose }) });
 
 /** The subject is the user. */
-export const emailVerified = defineEvent({ type: "user.email_verified", audited: true, data: z.object({ by: linkPurpose }) });
+export const emailVerified = defineEvent({
+  type: "user.email_verified",
+  audited: true,
+  data: z.object({ by: z.enum([...linkPurpose.options, "invitation"]) }),
+});
 
 /** The subject is the user. A wrong or used code, after a right first factor. */
 export const secondFactorFailed = defineEvent({ type: "security.second_factor_failed", audited: true, data: z.object({}) });

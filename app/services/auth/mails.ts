@@ -51,6 +51,19 @@ export function invitationMail(about: {
   };
 }
 
+/** To an address without an account. */
+export function accountInvitationMail(to: Recipient, { inviter, link }: { readonly inviter: string; readonly link: string }): Mail {
+  return {
+    to: to.email,
+    subject: "You are invited to sign up",
+    text: letter(to, [
+      `${inviter} invites you to an account. Make it with this link, within seven days, with this e-mail address:`,
+      link,
+      "If you do not know what this is about, there is nothing to do.",
+    ]),
+  };
+}
+
 export function identityNotice(
   user: Recipient,
   { provider, change }: { readonly provider: string; readonly change: "linked" | "unlinked" },

@@ -4,6 +4,7 @@ import { createRoutes, type Guards } from "../../http/route.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { apiKeyRoutes } from "./api-keys/routes.ts";
 import { emailRoutes } from "./email/routes.ts";
+import { invitationRoutes } from "./invitations/routes.ts";
 import { mfaRoutes } from "./mfa/routes.ts";
 import { oauthRoutes } from "./oauth/routes.ts";
 import { passkeyRoutes } from "./passkeys/routes.ts";
@@ -30,6 +31,7 @@ export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAP
     sessionRoutes({ sessions: auth.sessions, refresh: auth.refresh, addToSession: auth.accounts.addToSession, sameOrigin, guards }),
   );
   all.route("/", userRoutes({ users: auth.users, guards }));
+  all.route("/", invitationRoutes({ invitations: auth.accountInvitations, guards }));
   all.route("/", mfaRoutes({ mfa: auth.mfa, guards }));
   all.route("/", passkeyRoutes({ passkeys: auth.passkeys, guards }));
   all.route("/", tokenRoutes({ signingKeys: auth.signingKeys, guards }));

@@ -21,6 +21,8 @@ import { createAnswerFirst } from "./email/answer-first.ts";
 import { createMailedLinks } from "./email/links.ts";
 import { createEmailService } from "./email/service.ts";
 import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
+import { createAccountInvitations } from "./invitations/service.ts";
+import { createInvitationStore } from "./invitations/store.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
 import { createSecondFactor } from "./mfa/second-factor.ts";
@@ -161,6 +163,16 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     historyMax: settings.passwordHistory,
     now,
   });
+  const invitationStore = createInvitationStore(db);
+  const accountInvitations = createAccountInvitations({
+    store: invitationStore,
+    users: store,
+    oneTimeTokens,
+    transact,
+    sendMail,
+    publicUrl,
+    now,
+  });
   const accounts = createAccountService({
     store,
     transact,
@@ -170,6 +182,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     checkPassword,
     holdChecked,
     email,
+    invitations: accountInvitations,
     requireVerifiedEmail,
     signup: settings.signup,
     now,
@@ -222,6 +235,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     spend: credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),
     accounts,
+    accountInvitations,
     users,
     oauth,
     passwords: passwordService,
@@ -236,7 +250,8 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     chores: [
       { name: "store when sessions were last used", run: activity.flush },
       { name: "store when API keys were last used", run: keyActivity.flush },
-      { name: "forget expired invitations", run: () => teamStore.deleteExpiredInvitations(now()) },
+      { name: "forget expired invitations to teams", run: () => teamStore.deleteExpiredInvitations(now()) },
+      { name: "forget expired invitations to sign up", run: () => invitationStore.deleteExpired(now()) },
       { name: "end idle sessions", run: () => sessions.endIdle(settings.sessionIdleSeconds) },
       { name: "rotate the signing key", run: signingKeys.rotate },
       { name: "forget old signing keys", run: signingKeys.purge },

@@ -4,6 +4,8 @@ export interface LinkPage {
   /** HTML of the form's fields; their names are the members of the body that go with the token. Empty ones are left out. */
   readonly fields: string;
   readonly button: string;
+  /** What the body calls the token; `token` unless it is said. */
+  readonly tokenName?: string;
   /** Where the form goes. */
   readonly path: string;
   readonly done: string;
@@ -18,7 +20,7 @@ export const pageHeaders = {
 } as const;
 
 /** The page stands alone: no asset, no network but the one POST. Made of our own texts only; nothing of the request is in it. */
-export function linkPage({ title, fields, button, path, done }: LinkPage): string {
+export function linkPage({ title, fields, tokenName = "token", button, path, done }: LinkPage): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -46,7 +48,7 @@ export function linkPage({ title, fields, button, path, done }: LinkPage): strin
     const answer = await fetch("${path}", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ token, ...given }),
+      body: JSON.stringify({ ${tokenName}: token, ...given }),
     });
     const text = await answer.text();
     const body = text === "" ? {} : JSON.parse(text);
