@@ -54,6 +54,7 @@ export const revocationReasons = [
   "password_changed",
   "user_disabled",
   "user_deleted",
+  "address_proved",
 ] as const;
 export type RevocationReason = (typeof revocationReasons)[number];
 
@@ -97,7 +98,7 @@ export const apiKeyChanged = defineEvent({ type: "api_key.changed", audited: tru
 
 export const apiKeyRotated = defineEvent({ type: "api_key.rotated", audited: true, data: z.object({ graceSeconds: z.number() }) });
 
-export const keyRevocationReasons = ["revoked", "member_removed", "team_deleted"] as const;
+export const keyRevocationReasons = ["revoked", "member_removed", "team_deleted", "address_proved"] as const;
 export type KeyRevocationReason = (typeof keyRevocationReasons)[number];
 
 export const apiKeyRevoked = defineEvent({
@@ -188,8 +189,21 @@ export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true,
 export const emailVerified = defineEvent({
   type: "user.email_verified",
   audited: true,
-  data: z.object({ by: z.enum([...linkPurpose.options, "invitation"]) }),
+  data: z.object({ by: z.enum([...linkPurpose.options, "oauth", "invitation"]) }),
 });
+
+/**
+ * The subject is the user. Whoever proved the address first was in no session of the account, so what had been set up before was removed: it may have been a
+ * stranger's.
+ */
+export const accountReclaimed = defineEvent({
+  type: "security.account_reclaimed",
+  audited: true,
+  data: z.object({ by: z.enum(["magic_link", "reset_password", "oauth"]), removed: z.array(z.string()) }),
+});
+
+/** The subject is the user: whoever has the mailbox says that the sign-up was not theirs. */
+export const userDisowned = defineEvent({ type: "user.disowned", audited: true, data: z.object({}) });
 
 /** The subject is the user. A wrong or used code, after a right first factor. */
 export const secondFactorFailed = defineEvent({ type: "security.second_factor_failed", audited: true, data: z.object({}) });

@@ -1,4 +1,5 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { createWhoAsks } from "../../http/authenticate.ts";
 import type { AppContext, AppEnv } from "../../http/env.ts";
 import { createRoutes, type Guards } from "../../http/route.ts";
 import { accountRoutes } from "./accounts/routes.ts";
@@ -25,6 +26,7 @@ export interface AuthRoutesDeps {
 /** Each part lists its own routes. */
 export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAPIHono<AppEnv> {
   const all = createRoutes();
+  const whoAsks = createWhoAsks({ verify: auth.verify, sameOrigin });
   all.route("/", accountRoutes({ accounts: auth.accounts, guards }));
   all.route(
     "/",
@@ -38,7 +40,7 @@ export function authRoutes({ auth, sameOrigin, guards }: AuthRoutesDeps): OpenAP
   all.route("/", apiKeyRoutes({ apiKeys: auth.apiKeys, importApiKey: auth.importApiKey, guards }));
   all.route("/", teamRoutes({ teams: auth.teams, invitations: auth.invitations, guards }));
   all.route("/", oauthRoutes({ oauth: auth.oauth, guards }));
-  all.route("/", passwordRoutes({ passwords: auth.passwords, guards }));
-  all.route("/", emailRoutes({ email: auth.email, guards }));
+  all.route("/", passwordRoutes({ passwords: auth.passwords, whoAsks, guards }));
+  all.route("/", emailRoutes({ email: auth.email, whoAsks, guards }));
   return all;
 }

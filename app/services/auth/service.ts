@@ -9,13 +9,9 @@ import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
 import type { TaskLifecycle } from "../tasks/lifecycle.ts";
 import { createAccountService } from "./accounts/service.ts";
-import { createKeyAuthority } from "./api-keys/authority.ts";
-import { createCredits } from "./api-keys/credits.ts";
-import { createImportApiKey } from "./api-keys/import.ts";
-import { createMatchesImported } from "./api-keys/imported.ts";
-import { createApiKeyService } from "./api-keys/service.ts";
-import { createApiKeyStore } from "./api-keys/store.ts";
-import { createVerifyApiKey } from "./api-keys/verify.ts";
+import { createProveAddress } from "./address-proof/service.ts";
+import { createAddressProofStore } from "./address-proof/store.ts";
+import { openApiKeys } from "./api-keys/open.ts";
 import { createCan } from "./can.ts";
 import { createAnswerFirst } from "./email/answer-first.ts";
 import { createMailedLinks } from "./email/links.ts";
@@ -43,6 +39,7 @@ import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
 import { createInvitationService } from "./teams/invitations.ts";
+import { createLeaveTeams } from "./teams/leave-all.ts";
 import { createMembership } from "./teams/membership.ts";
 import { createTeamService } from "./teams/service.ts";
 import { createTeamStore } from "./teams/store.ts";
@@ -50,6 +47,7 @@ import { type AccessTokens, createAccessTokens } from "./tokens/access-tokens.ts
 import { startRevocations } from "./tokens/revocations.ts";
 import { openSigningKeys } from "./tokens/signing-keys.ts";
 import { createTokenStore } from "./tokens/store.ts";
+import { createCloseAccount } from "./users/close.ts";
 import { createUserService } from "./users/service.ts";
 
 export interface AuthDeps {
@@ -141,11 +139,27 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     now,
   });
 
+  const teamStore = createTeamStore(db);
+  const { publicUrl, apiKeysMax: keysMax } = settings;
+  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, keysMax, now, log });
+  const keys = apiKeys.authority;
+  const leaveTeams = createLeaveTeams({ store: teamStore, keys });
+  const proveAddress = createProveAddress({
+    store: createAddressProofStore(),
+    sessionStore,
+    sessions,
+    keys,
+    leaveTeams,
+    sendMail,
+    now,
+  });
+  const closeAccount = createCloseAccount({ store, sessions, keys, createTask, now });
+
   const answerFirst = createAnswerFirst(log);
   const oneTimeTokens = createOneTimeTokens({ store, now });
-  const { publicUrl, apiKeysMax: keysMax } = settings;
-  const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, transact, sendMail, publicUrl, now });
-  const email = createEmailService({ users: store, links, answerFirst, logIn, transact, verification: settings.emailVerification });
+  const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, proveAddress, transact, sendMail, publicUrl, now });
+  const { emailVerification: verification } = settings;
+  const email = createEmailService({ users: store, links, answerFirst, logIn, leaveTeams, closeAccount, transact, verification });
   const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
   const passwordService = createPasswordService({
     users: store,
@@ -195,22 +209,15 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     oneTimeTokens,
     transact,
     logIn,
+    proveAddress,
     sendMail,
     settings,
     now,
   });
 
-  const keyStore = createApiKeyStore(db);
-  const keyActivity = createActivity({ store: keyStore, now });
-  const keys = createKeyAuthority({ store: keyStore, revocations, now });
-  const matchesImported = createMatchesImported({ store: keyStore, limiter });
-  const verifyKey = createVerifyApiKey({ store: keyStore, matchesImported, revocations, seen: keyActivity.seen, now });
-  const credits = createCredits({ store: keyStore, transact, now, log });
-  const teamStore = createTeamStore(db);
+  const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, closeAccount, now });
+
   const membership = createMembership(teamStore);
-
-  const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, createTask, now });
-
   const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
   const passkeys = openPasskeys({
     db,
@@ -227,12 +234,12 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   return {
     mfa,
     passkeys,
-    apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax, now }),
-    importApiKey: createImportApiKey({ store: keyStore, users: store, transact, keysMax, now }),
+    apiKeys: apiKeys.service,
+    importApiKey: apiKeys.importKey,
     teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
     invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
     /** For the services that cost something. */
-    spend: credits.spend,
+    spend: apiKeys.credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),
     accounts,
     accountInvitations,
@@ -245,11 +252,11 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     signingKeys,
     /** Takes access tokens and API keys. */
     verify: ((token, from) =>
-      token.startsWith(apiKeyPrefix) ? verifyKey(token) : accessTokens.verify(token, from)) satisfies AccessTokens["verify"],
+      token.startsWith(apiKeyPrefix) ? apiKeys.verify(token) : accessTokens.verify(token, from)) satisfies AccessTokens["verify"],
     /** What one copy or another must do from time to time. */
     chores: [
       { name: "store when sessions were last used", run: activity.flush },
-      { name: "store when API keys were last used", run: keyActivity.flush },
+      { name: "store when API keys were last used", run: apiKeys.activity.flush },
       { name: "forget expired invitations to teams", run: () => teamStore.deleteExpiredInvitations(now()) },
       { name: "forget expired invitations to sign up", run: () => invitationStore.deleteExpired(now()) },
       { name: "end idle sessions", run: () => sessions.endIdle(settings.sessionIdleSeconds) },
@@ -266,9 +273,9 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     stop: async () => {
       for (const end of unwatch) end();
       await answerFirst.settled();
-      for (const { flush } of [activity, keyActivity])
+      for (const { flush } of [activity, apiKeys.activity])
         await flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions and keys were last used"));
-      await credits.settled();
+      await apiKeys.credits.settled();
       await revocations.stop();
     },
   };

@@ -69,9 +69,6 @@ export function createAccountService(deps: AccountDeps) {
     return passwords.hash(password);
   };
 
-  /** Where addresses must be verified the operator answers for the administrators that only the operator can create. */
-  const vouched = () => (deps.requireVerifiedEmail ? now() : null);
-
   /** The same for all reasons, so that it tells nothing about invitations to others. */
   const badInvitation = (): Problem => {
     const detail = "The invitation is not good for this: it works once, for seven days, with the address that it was mailed to.";
@@ -108,14 +105,14 @@ export function createAccountService(deps: AccountDeps) {
       });
     },
 
-    /** The first administrator, for whoever holds the link that only the operator has seen. */
+    /** The first administrator, whose address counts as verified: the operator answers for it. For whoever holds the link that only the operator has seen. */
     setup: async (input: z.infer<typeof setupRequest>, origin: RequestOrigin): Promise<SignedIn> => {
       const passwordHash = await hashNew(input);
       return transact(async (unit) => {
         await store.lockSetup(unit.tx);
         const valid = await store.useSetupToken(hashToken(input.token), now(), unit.tx);
         if (!valid || (await store.hasAdmin(unit.tx))) throw new Problem("invalid_setup_token");
-        const user = await createUser(unit, input, { passwordHash, role: "admin", emailVerifiedAt: vouched(), origin });
+        const user = await createUser(unit, input, { passwordHash, role: "admin", emailVerifiedAt: now(), origin });
         return logIn.open(unit, { user, method: "pwd", origin });
       });
     },
@@ -156,7 +153,7 @@ export function createAccountService(deps: AccountDeps) {
         await store.lockSetup(unit.tx);
         if (await store.hasAdmin(unit.tx)) return false;
         if (await store.findUserByEmail(email, unit.tx)) throw new Error(takenByUser(email));
-        await createUser(unit, { email }, { passwordHash, role: "admin", emailVerifiedAt: vouched() });
+        await createUser(unit, { email }, { passwordHash, role: "admin", emailVerifiedAt: now() });
         return true;
       });
     },

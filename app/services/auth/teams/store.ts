@@ -92,6 +92,27 @@ export function createTeamStore(db: Db) {
       return rows.length > 0;
     },
 
+    idsOf: async (userId: string, on: Queryable): Promise<string[]> => {
+      const rows = await on
+        .select({ id: teamMembers.teamId })
+        .from(teamMembers)
+        .where(eq(teamMembers.userId, userId))
+        .orderBy(asc(teamMembers.teamId));
+      return rows.map(({ id }) => id);
+    },
+
+    /** Of those who are in the team the highest, the longest in it first. */
+    heirOf: async (teamId: string, on: Queryable): Promise<string | undefined> => {
+      const rank = sql`array_position(array['owner', 'admin', 'member', 'viewer'], ${teamMembers.role})`;
+      const [row] = await on
+        .select({ userId: teamMembers.userId })
+        .from(teamMembers)
+        .where(eq(teamMembers.teamId, teamId))
+        .orderBy(rank, asc(teamMembers.createdAt), asc(teamMembers.userId))
+        .limit(1);
+      return row?.userId;
+    },
+
     roleOf: async (teamId: string, userId: string, on: Queryable = db): Promise<TeamRole | undefined> => {
       const [row] = await on.select({ role: teamMembers.role }).from(teamMembers).where(memberIs(teamId, userId));
       return row?.role;
