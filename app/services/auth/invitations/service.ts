@@ -11,6 +11,7 @@ import { sessionOf } from "../sessions/service.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import type { InvitationView, invitationQuery, inviteRequest } from "./schema.ts";
 import type { InvitationRow, InvitationStore } from "./store.ts";
+import { toInvitationView } from "./view.ts";
 
 export type AccountInvitations = ReturnType<typeof createAccountInvitations>;
 
@@ -93,8 +94,4 @@ export function createAccountInvitations({ store, users, oneTimeTokens, transact
       unit.publish(invitationAccepted, { subject: id, audience: invitedBy, actorId: user.id, origin, data: { userId: user.id, role } });
     },
   };
-}
-
-function toInvitationView({ createdAt, expiresAt, ...row }: InvitationRow): InvitationView {
-  return { ...row, createdAt: createdAt.toISOString(), expiresAt: expiresAt.toISOString() };
 }

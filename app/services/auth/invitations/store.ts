@@ -68,6 +68,10 @@ export function createInvitationStore(db: Db) {
     sentBy: (userId: string): Promise<InvitationRow[]> =>
       db.select().from(accountInvitations).where(eq(accountInvitations.invitedBy, userId)).orderBy(asc(accountInvitations.id)),
 
+    deleteTo: async (email: string, on: Queryable): Promise<void> => {
+      await on.delete(accountInvitations).where(isFor(email));
+    },
+
     /** Returns how many went. */
     deleteExpired: async (before: Date): Promise<number> => {
       const rows = await db

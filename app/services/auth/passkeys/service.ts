@@ -13,6 +13,7 @@ import type { Ceremonies, Registered } from "./ceremonies.ts";
 import type { Challenges } from "./challenges.ts";
 import type { PasskeyView, registerRequest } from "./schema.ts";
 import type { PasskeyRow, PasskeyStore } from "./store.ts";
+import { toPasskeyView } from "./view.ts";
 
 export interface PasskeyDeps {
   readonly users: Pick<AuthStore, "findUser" | "lockUser">;
@@ -111,10 +112,6 @@ export function createPasskeyService(deps: PasskeyDeps) {
 
 function refused(pointer: string, detail: string): Problem {
   return new Problem("validation_failed", { errors: [{ pointer, detail }] });
-}
-
-function toPasskeyView({ id, name, createdAt, lastUsedAt, backedUp }: PasskeyRow): PasskeyView {
-  return { id, name, createdAt: createdAt.toISOString(), lastUsedAt: lastUsedAt?.toISOString() ?? null, backedUp };
 }
 
 function notice(user: UserRow, { name, change }: { readonly name: string; readonly change: "added" | "removed" }) {

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lt, or, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../../db/client.ts";
 import { teamInvitations, teamMembers, teams, users } from "../../../../db/schema/auth.ts";
 
@@ -187,6 +187,18 @@ export function createTeamStore(db: Db) {
         )
         .orderBy(asc(teamInvitations.id))
         .limit(page.limit),
+
+    /** Those to the user's address, and those that the user has sent. */
+    invitationsAbout: (user: { readonly id: string; readonly email: string }): Promise<InvitationRow[]> =>
+      db
+        .select()
+        .from(teamInvitations)
+        .where(or(eq(teamInvitations.invitedBy, user.id), eq(sql`lower(${teamInvitations.email})`, user.email.toLowerCase())))
+        .orderBy(asc(teamInvitations.id)),
+
+    deleteInvitationsTo: async (email: string, on: Queryable): Promise<void> => {
+      await on.delete(teamInvitations).where(eq(sql`lower(${teamInvitations.email})`, email.toLowerCase()));
+    },
 
     findInvitation: async (teamId: string, id: string, on: Queryable): Promise<InvitationRow | undefined> => {
       const [row] = await on
