@@ -115,7 +115,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     now,
   });
 
-  const { passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
+  const { warm, passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
     db,
     store,
     sightings: async (userId, limit) => sessionStore.pastOf(userId, limit, db),
@@ -268,6 +268,8 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
       { name: "forget old log-in failures", run: lockout.purge },
       { name: "look for imported passwords", run: imported.look },
     ] satisfies readonly Chore[],
+    /** Begins to load what the first requests would have to wait for. */
+    warm,
     /** Calls back for each session whose tokens, all or those of older versions, are refused from now on. */
     onRevoked: revocations.onRevoked,
     stop: async () => {

@@ -77,9 +77,10 @@ export function createPasskeyService(deps: PasskeyDeps) {
       const registered = await ceremonies.verifyRegistration(response, challenge);
       if (!registered) throw refused("/response", "does not answer the challenge with a verified user");
       const transports = response.response.transports ?? [];
+      const label = name ?? (await deviceName(call.origin.userAgent));
       const row = await transact(async (unit) => {
         const user = await lockSelf(call.actor, unit);
-        const inserted = await insert(unit, user.id, { ...registered, transports, name: name ?? deviceName(call.origin.userAgent) });
+        const inserted = await insert(unit, user.id, { ...registered, transports, name: label });
         unit.publish(passkeyAdded, { ...addressOf(call), data: { passkeyId: inserted.id } });
         await sendMail(unit, notice(user, { name: inserted.name, change: "added" }));
         return inserted;
