@@ -58,6 +58,9 @@ export interface Copy {
 /** At shutdown, what streams have to send the result of a task that has just ended. */
 const lastWordsMs = 1_000;
 
+/** Some moments after the start, when whoever waited for it has had the first answer. */
+const warmAfterMs = 2_000;
+
 /** The composition root: opens everything in order. When a part fails, what was opened is closed and the reason is thrown. */
 export async function boot(config: Config, log: Logger): Promise<Copy> {
   await using opening = new AsyncDisposableStack();
@@ -111,6 +114,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       transact,
       seal,
       feed: threads.feed,
+      limiter,
       sendMail: notify.sendMail,
       createTask: producer.create,
       settings: authSettings(config),
@@ -189,6 +193,8 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const { KEELSON_ADMIN_EMAIL: email, KEELSON_ADMIN_PASSWORD: password } = config;
   if (email && password) await auth.accounts.ensureAdmin(email, password);
   const http = config.KEELSON_ROLES.includes("api") ? listen(app, { host: config.HOST, port: config.PORT }) : undefined;
+  const warming = http && setTimeout(auth.warm, warmAfterMs).unref();
+  opening.defer(() => clearTimeout(warming));
   // Last, and only where it can be used: a start that fails later would have used it up unseen.
   const setupToken = http && (await firstSetupToken(createAuthStore(database.db)));
 

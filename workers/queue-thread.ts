@@ -8,8 +8,7 @@ import { queueTable } from "../app/platform/queue/overrides.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
 import { createSeal } from "../app/platform/seal.ts";
 import { openQueues } from "../app/platform/substrate.ts";
-import { authAccountData } from "../app/services/auth/account-data.ts";
-import { createSessionStore } from "../app/services/auth/sessions/store.ts";
+import { openAuthAccountData } from "../app/services/auth/account-data.ts";
 import { createAuthStore } from "../app/services/auth/store.ts";
 import { createNotifyStore } from "../app/services/notify/store.ts";
 import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
@@ -53,11 +52,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     sandbox: { store: executionStore, transact, execute, now },
     auth: {
       store: authStore,
-      accountData: [
-        taskAccountData(taskStore),
-        sandboxAccountData(executionStore),
-        authAccountData({ store: authStore, sessions: createSessionStore(database.db) }),
-      ],
+      accountData: [taskAccountData(taskStore), sandboxAccountData(executionStore), openAuthAccountData(database.db)],
       transact,
     },
     notify: {

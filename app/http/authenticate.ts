@@ -34,6 +34,20 @@ export function authenticate({ verify, sameOrigin }: AuthenticateOptions): Check
   };
 }
 
+/** Who asks on a route that anybody may call: undefined without a credential, or with one that is not accepted. */
+export type WhoAsks = (c: AppContext) => Promise<Actor | undefined>;
+
+export function createWhoAsks({ verify, sameOrigin }: AuthenticateOptions): WhoAsks {
+  return async function whoAsks(c) {
+    try {
+      return await verify(shownInHeaders(c) ?? cookieToken(c, sameOrigin), c.env);
+    } catch (refusal) {
+      if (refusal instanceof Problem && refusal.status < 500) return undefined;
+      throw refusal;
+    }
+  };
+}
+
 /** Undefined when there is neither header; then a cookie may vouch. */
 function shownInHeaders(c: AppContext): string | undefined {
   const header = c.req.header("authorization");

@@ -8,6 +8,7 @@ import type { Check } from "./guard.ts";
 const serviceOf: Readonly<Record<string, ScopedService>> = {
   me: "auth",
   users: "auth",
+  invitations: "auth",
   teams: "auth",
   "api-keys": "auth",
   queues: "tasks",
@@ -43,13 +44,13 @@ const serviceOf: Readonly<Record<string, ScopedService>> = {
 /** A stolen key must not become a log-in, another key or the end of an account (OWASP ASVS 5.0, 7.5 and 8.2): these take a person, whatever the scopes. */
 const peopleOnly: readonly { readonly path: RegExp; readonly methods: RegExp }[] = [
   { path: /^\/v1\/auth(\/|$)/, methods: /./ },
-  { path: /^\/v1\/api-keys(\/|$)/, methods: /^(?!GET|HEAD)/ },
+  { path: /^\/v1\/(api-keys|invitations)(\/|$)/, methods: /^(?!GET|HEAD)/ },
   { path: /^\/v1\/me(\/|$)/, methods: /^DELETE$/ },
   { path: /^\/v1\/teams\/invitations(\/|$)/, methods: /./ },
 ];
 
 /** What belongs to a person and not to a team, so that a team's key has no business there. */
-const personal = new Set(["me", "users", "api-keys"]);
+const personal = new Set(["me", "users", "invitations", "api-keys"]);
 
 /** Refuses API keys beyond their scopes; stands behind `authenticate`. Reading takes `<service>:read`, everything else `<service>:write`. */
 export const requireScope: Check = (c) => {

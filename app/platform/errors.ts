@@ -105,7 +105,11 @@ export const problemTypes = {
     title: "The e-mail address is not verified",
     help: "Follow the link in the mail. A log-in with the right password sends a new one, at most once a minute.",
   },
-  signup_closed: { status: 403, title: "Sign-up is closed", help: "Ask an administrator for an account, or set KEELSON_SIGNUP=open." },
+  signup_closed: {
+    status: 403,
+    title: "Sign-up is closed",
+    help: "Ask an administrator for an invitation, which is mailed to you; with KEELSON_SIGNUP=closed for an account. KEELSON_SIGNUP=open lets anybody sign up.",
+  },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },
   method_not_allowed: { status: 405, title: "The path does not take this method", help: "The `Allow` header lists the methods it takes." },
   email_taken: { status: 409, title: "An account with this e-mail exists", help: "Log in instead, or use another address." },

@@ -3,6 +3,7 @@ import bus from "./0001_bus.sql" with { type: "text" };
 import limiter from "./0002_limiter.sql" with { type: "text" };
 import auth from "./0003_auth.sql" with { type: "text" };
 import keysAndTeams from "./0004_keys_and_teams.sql" with { type: "text" };
+import accountInvitations from "./0005_account_invitations.sql" with { type: "text" };
 import queues from "./0006_queues.sql" with { type: "text" };
 
 export interface Migration {
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   { name: "0002_limiter", sql: limiter },
   { name: "0003_auth", sql: auth },
   { name: "0004_keys_and_teams", sql: keysAndTeams },
+  { name: "0005_account_invitations", sql: accountInvitations },
   { name: "0006_queues", sql: queues },
 ];

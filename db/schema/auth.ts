@@ -187,6 +187,17 @@ export const teamInvitations = pgTable("team_invitations", {
   expiresAt: moment("expires_at").notNull(),
 });
 
+/** To sign up; the token is a one-time token. */
+export const accountInvitations = pgTable("account_invitations", {
+  id: text().primaryKey(),
+  email: text().notNull(),
+  name: text(),
+  role: text({ enum: ["user", "admin"] }).notNull(),
+  invitedBy: text("invited_by").notNull(),
+  createdAt: moment("created_at").notNull().defaultNow(),
+  expiresAt: moment("expires_at").notNull(),
+});
+
 export const apiKeys = pgTable("api_keys", {
   id: text().primaryKey(),
   ownerId: text("owner_id").notNull(),

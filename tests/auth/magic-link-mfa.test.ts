@@ -3,6 +3,7 @@ import { systemNow } from "../../app/platform/clock.ts";
 import { Problem, type ProblemCode } from "../../app/platform/errors.ts";
 import { randomToken } from "../../app/platform/ids.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
+import { createAddressProofStore } from "../../app/services/auth/address-proof/store.ts";
 import { createMailedLinks } from "../../app/services/auth/email/links.ts";
 import { createEmailService } from "../../app/services/auth/email/service.ts";
 import { createLogIn, type SecondFactor } from "../../app/services/auth/log-in.ts";
@@ -50,6 +51,8 @@ async function withLink() {
     oneTimeTokens: createOneTimeTokens({ store: users, now }),
     users,
     store: createPasswordStore(db),
+    // Nothing is set up in these accounts that could be removed.
+    proveAddress: async (unit, user) => (await createAddressProofStore().setVerified(user.id, now(), unit.tx)) ?? user,
     transact,
     sendMail,
     publicUrl: "https://keelson.example.com",
@@ -68,7 +71,19 @@ async function withLink() {
     requireVerifiedEmail: false,
     now,
   });
-  const email = createEmailService({ users, links, answerFirst: { begin: () => undefined }, logIn, transact, verification: "optional" });
+  const nobody = async () => {
+    throw new Error("nobody disowns an account here");
+  };
+  const email = createEmailService({
+    users,
+    links,
+    answerFirst: { begin: () => undefined },
+    logIn,
+    leaveTeams: nobody,
+    closeAccount: nobody,
+    transact,
+    verification: "optional",
+  });
   const user = await users.insertUser({ id: `usr_${randomToken(8)}`, email: `${randomToken(9)}@example.com` });
   if (!user) throw new Error("the address was taken");
   await links.sendTo(user.email, { purpose: "magic_link", origin });

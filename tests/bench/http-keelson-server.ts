@@ -31,11 +31,13 @@ const log = createLogger({ level: config.LOG_LEVEL, part: "main" });
 const database = openDatabase({ url: databaseUrl, connectionsMax: 10, applicationName: "keelson bench" });
 const seal = createSeal(crypto.getRandomValues(Buffer.alloc(32)));
 const transact = createTransact({ db: database.db, now, wake: () => undefined });
+const limiter = openLimiter({ config, databaseUrl }, { sql: database.sql, log });
 const auth = await openAuthService({
   db: database.db,
   transact,
   seal,
   feed: { watch: () => () => undefined },
+  limiter,
   sendMail: async () => undefined,
   createTask: createTaskProducer({
     db: database.db,
@@ -52,7 +54,7 @@ const sameOrigin = requireSameOrigin([]);
 const guards = createGuards({
   verify: auth.verify,
   sameOrigin,
-  limiter: openLimiter({ config, databaseUrl }, { sql: database.sql, log }),
+  limiter,
   idempotencyRecords: createIdempotencyRecords({ db: database.db, seal, now }),
   bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
   requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,

@@ -83,13 +83,23 @@ async function external(): Promise<void> {
     return;
   }
   const folder = join(place, "external");
-  const settings = { DATABASE_URL: await testPostgres(), REDIS_URL: redis, KEELSON_KEY_PREFIX: `smoke-${process.pid}` };
+  const settings = {
+    DATABASE_URL: await testPostgres(),
+    REDIS_URL: redis,
+    KEELSON_KEY_PREFIX: `smoke-${process.pid}`,
+    KEELSON_PUBLIC_URL: "https://keelson.example.com",
+    KEELSON_OAUTH_PROVIDERS: `[{"name":"github","preset":"github","clientId":"id","clientSecret":"secret"}]`,
+  };
   let user: SignedInUser | undefined;
   await step("external: the first start migrates", () => start(folder, settings));
   await step("external: sign-up", async () => {
     user = await signUp(url());
   });
   if (user) await useAll("external", user);
+  await step("external: log-in through a provider", async () => {
+    const { status, headers } = await fetch(`${url()}/v1/auth/oauth/github`, { redirect: "manual" });
+    expectThat(status === 302 && headers.get("location")?.startsWith("https://github.com/") === true, `it goes to GitHub, got ${status}`);
+  });
   await step("external: SIGTERM exits 0", stop);
   await step("external: the second start", () => start(folder, settings));
   await step("external: no PostgreSQL of its own", async () => {
@@ -101,6 +111,14 @@ async function external(): Promise<void> {
   await step("external: SIGTERM exits 0 again", stop);
 }
 
+/** Bundled otherwise than what is loaded at the start, and one of them needs a polyfill that comes before it. */
+async function usesLibraries(token: string): Promise<void> {
+  const passkey = await request(url(), "/v1/auth/passkeys/register/options", { method: "POST", token });
+  expectThat(passkey.status === 200 && passkey.body.options?.challenge?.length > 20, `passkey options: ${JSON.stringify(passkey.body)}`);
+  const totp = await request(url(), "/v1/auth/mfa/totp", { method: "POST", token });
+  expectThat(totp.status === 200 && totp.body.uri?.startsWith("otpauth://"), `an authenticator app's secret: ${JSON.stringify(totp.body)}`);
+}
+
 /** The main job and what may break it, over HTTP. */
 async function useAll(name: string, { token }: SignedInUser): Promise<void> {
   const execute = async (body: object) => await request(url(), "/v1/sandbox/executions", { token, body });
@@ -108,6 +126,7 @@ async function useAll(name: string, { token }: SignedInUser): Promise<void> {
     const { body } = await execute({ code: "input.a + input.b", input: { a: 1, b: 2 } });
     expectThat(body.execution?.status === "succeeded" && body.execution.output === 3, `1 + 2 is 3: ${JSON.stringify(body)}`);
   };
+  await step(`${name}: libraries that are loaded when they are first needed`, () => usesLibraries(token));
   await step(`${name}: an execution that is waited for`, adds);
   await step(`${name}: an execution as a task, with its stream to the result`, async () => {
     const { status, body } = await execute({ code: "console.log('hello'); output = input * 2", input: 21, wait: false });

@@ -54,6 +54,7 @@ export const revocationReasons = [
   "password_changed",
   "user_disabled",
   "user_deleted",
+  "address_proved",
 ] as const;
 export type RevocationReason = (typeof revocationReasons)[number];
 
@@ -85,12 +86,19 @@ export const apiKeyCreated = defineEvent({
   data: z.object({ name: z.string(), scopes: z.array(z.string()), teamId: z.string().nullable() }),
 });
 
+/** An administrator brought it from another system, for its owner. */
+export const apiKeyImported = defineEvent({
+  type: "api_key.imported",
+  audited: true,
+  data: z.object({ name: z.string(), scopes: z.array(z.string()), ownerId: z.string() }),
+});
+
 /** What copies know of the key is out of date. `changed` names fields, never what is in them. */
 export const apiKeyChanged = defineEvent({ type: "api_key.changed", audited: true, data: z.object({ changed: z.array(z.string()) }) });
 
 export const apiKeyRotated = defineEvent({ type: "api_key.rotated", audited: true, data: z.object({ graceSeconds: z.number() }) });
 
-export const keyRevocationReasons = ["revoked", "member_removed", "team_deleted"] as const;
+export const keyRevocationReasons = ["revoked", "member_removed", "team_deleted", "address_proved"] as const;
 export type KeyRevocationReason = (typeof keyRevocationReasons)[number];
 
 export const apiKeyRevoked = defineEvent({
@@ -163,13 +171,39 @@ export const passwordChanged = defineEvent({
   data: z.object({ how: z.enum(["change", "set", "reset"]) }),
 });
 
+/** The subject is the invitation, as in all events of invitations to sign up. */
+export const invitationSent = defineEvent({ type: "invitation.sent", audited: true, data: z.object({ role: z.enum(["user", "admin"]) }) });
+export const invitationWithdrawn = defineEvent({ type: "invitation.withdrawn", audited: true, data: z.object({}) });
+export const invitationAccepted = defineEvent({
+  type: "invitation.accepted",
+  audited: true,
+  data: z.object({ userId: z.string(), role: z.enum(["user", "admin"]) }),
+});
+
 const linkPurpose = z.enum(["verify_email", "reset_password", "magic_link"]);
 
 /** The subject is the user. Whoever reads the mail can follow the link. */
 export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true, data: z.object({ purpose: linkPurpose }) });
 
 /** The subject is the user. */
-export const emailVerified = defineEvent({ type: "user.email_verified", audited: true, data: z.object({ by: linkPurpose }) });
+export const emailVerified = defineEvent({
+  type: "user.email_verified",
+  audited: true,
+  data: z.object({ by: z.enum([...linkPurpose.options, "oauth", "invitation"]) }),
+});
+
+/**
+ * The subject is the user. Whoever proved the address first was in no session of the account, so what had been set up before was removed: it may have been a
+ * stranger's.
+ */
+export const accountReclaimed = defineEvent({
+  type: "security.account_reclaimed",
+  audited: true,
+  data: z.object({ by: z.enum(["magic_link", "reset_password", "oauth"]), removed: z.array(z.string()) }),
+});
+
+/** The subject is the user: whoever has the mailbox says that the sign-up was not theirs. */
+export const userDisowned = defineEvent({ type: "user.disowned", audited: true, data: z.object({}) });
 
 /** The subject is the user. A wrong or used code, after a right first factor. */
 export const secondFactorFailed = defineEvent({ type: "security.second_factor_failed", audited: true, data: z.object({}) });

@@ -103,7 +103,7 @@ export function createLogIn(deps: LogInDeps) {
       const methods = await prove(unit, entry);
       await store.lockUser(user.id, unit.tx);
       const at = now();
-      const sighting: Sighting = { device: deviceName(origin.userAgent), ip: origin.ip ?? null, createdAt: at };
+      const sighting: Sighting = { device: await deviceName(origin.userAgent), ip: origin.ip ?? null, createdAt: at };
       const suspicions = suspicionsOf(sighting, await store.pastOf(user.id, pastMax, unit.tx));
       await makeRoom(unit, user.id, origin);
       const session = await store.insert(

@@ -51,6 +51,41 @@ export function invitationMail(about: {
   };
 }
 
+/** To an address without an account. */
+export function accountInvitationMail(to: Recipient, { inviter, link }: { readonly inviter: string; readonly link: string }): Mail {
+  return {
+    to: to.email,
+    subject: "You are invited to sign up",
+    text: letter(to, [
+      `${inviter} invites you to an account. Make it with this link, within seven days, with this e-mail address:`,
+      link,
+      "If you do not know what this is about, there is nothing to do.",
+    ]),
+  };
+}
+
+const removedNames: Readonly<Record<string, string>> = {
+  password: "the password",
+  sessions: "log-ins",
+  api_keys: "API keys",
+  passkeys: "passkeys",
+  totp: "the authenticator app",
+  identities: "linked accounts at other providers",
+  teams: "memberships in teams",
+};
+
+export function reclaimNotice(user: Recipient, removed: readonly string[]): Mail {
+  return {
+    to: user.email,
+    subject: "Your account was made safe",
+    text: letter(user, [
+      "You have shown that this e-mail address is yours. Nobody had before, so somebody else may have set up the account.",
+      `Therefore this was removed from it: ${removed.map((name) => removedNames[name] ?? name).join(", ")}.`,
+      "If you had set it up yourself, set it up again: it will stay.",
+    ]),
+  };
+}
+
 export function identityNotice(
   user: Recipient,
   { provider, change }: { readonly provider: string; readonly change: "linked" | "unlinked" },

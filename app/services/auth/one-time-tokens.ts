@@ -8,6 +8,7 @@ export type OneTimePurpose =
   | "verify_email"
   | "reset_password"
   | "magic_link"
+  | "invitation"
   | "oauth_flow"
   | "oauth_sign_in"
   | "passkey_register"

@@ -3,21 +3,22 @@ import type { Feed } from "../../platform/bus/feed.ts";
 import type { Now } from "../../platform/clock.ts";
 import type { Chore } from "../../platform/housekeeping.ts";
 import { apiKeyPrefix } from "../../platform/ids.ts";
+import type { Limiter } from "../../platform/limiter/port.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { Seal } from "../../platform/seal.ts";
 import type { TaskProducer } from "../tasks/record/create.ts";
 import { createAccountService } from "./accounts/service.ts";
-import { createKeyAuthority } from "./api-keys/authority.ts";
-import { createCredits } from "./api-keys/credits.ts";
-import { createApiKeyService } from "./api-keys/service.ts";
-import { createApiKeyStore } from "./api-keys/store.ts";
-import { createVerifyApiKey } from "./api-keys/verify.ts";
+import { createProveAddress } from "./address-proof/service.ts";
+import { createAddressProofStore } from "./address-proof/store.ts";
+import { openApiKeys } from "./api-keys/open.ts";
 import { createCan } from "./can.ts";
 import { createAnswerFirst } from "./email/answer-first.ts";
 import { createMailedLinks } from "./email/links.ts";
 import { createEmailService } from "./email/service.ts";
 import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
+import { createAccountInvitations } from "./invitations/service.ts";
+import { createInvitationStore } from "./invitations/store.ts";
 import { createLogIn } from "./log-in.ts";
 import type { SendMail } from "./mails.ts";
 import { createSecondFactor } from "./mfa/second-factor.ts";
@@ -38,6 +39,7 @@ import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
 import { createInvitationService } from "./teams/invitations.ts";
+import { createLeaveTeams } from "./teams/leave-all.ts";
 import { createMembership } from "./teams/membership.ts";
 import { createTeamService } from "./teams/service.ts";
 import { createTeamStore } from "./teams/store.ts";
@@ -45,6 +47,7 @@ import { type AccessTokens, createAccessTokens } from "./tokens/access-tokens.ts
 import { startRevocations } from "./tokens/revocations.ts";
 import { openSigningKeys } from "./tokens/signing-keys.ts";
 import { createTokenStore } from "./tokens/store.ts";
+import { createCloseAccount } from "./users/close.ts";
 import { createUserService } from "./users/service.ts";
 
 export interface AuthDeps {
@@ -52,6 +55,7 @@ export interface AuthDeps {
   readonly transact: Transact;
   readonly seal: Seal;
   readonly feed: Feed;
+  readonly limiter: Pick<Limiter, "consume">;
   readonly sendMail: SendMail;
   readonly createTask: TaskProducer["create"];
   readonly settings: AuthSettings;
@@ -62,7 +66,7 @@ export interface AuthDeps {
 export type AuthService = Awaited<ReturnType<typeof openAuthService>>;
 
 /** Puts the parts together. It runs (it keeps up with revocations), so stop it at the end. */
-export async function openAuthService({ db, transact, seal, feed, sendMail, createTask, settings, now, log }: AuthDeps) {
+export async function openAuthService({ db, transact, seal, feed, limiter, sendMail, createTask, settings, now, log }: AuthDeps) {
   const store = createAuthStore(db);
   const tokenStore = createTokenStore(db);
   const sessionStore = createSessionStore(db);
@@ -111,7 +115,7 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     now,
   });
 
-  const { passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
+  const { warm, passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
     db,
     store,
     sightings: async (userId, limit) => sessionStore.pastOf(userId, limit, db),
@@ -135,11 +139,27 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     now,
   });
 
+  const teamStore = createTeamStore(db);
+  const { publicUrl, apiKeysMax: keysMax } = settings;
+  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, keysMax, now, log });
+  const keys = apiKeys.authority;
+  const leaveTeams = createLeaveTeams({ store: teamStore, keys });
+  const proveAddress = createProveAddress({
+    store: createAddressProofStore(),
+    sessionStore,
+    sessions,
+    keys,
+    leaveTeams,
+    sendMail,
+    now,
+  });
+  const closeAccount = createCloseAccount({ store, sessions, keys, createTask, now });
+
   const answerFirst = createAnswerFirst(log);
   const oneTimeTokens = createOneTimeTokens({ store, now });
-  const { publicUrl } = settings;
-  const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, transact, sendMail, publicUrl, now });
-  const email = createEmailService({ users: store, links, answerFirst, logIn, transact, verification: settings.emailVerification });
+  const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, proveAddress, transact, sendMail, publicUrl, now });
+  const { emailVerification: verification } = settings;
+  const email = createEmailService({ users: store, links, answerFirst, logIn, leaveTeams, closeAccount, transact, verification });
   const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
   const passwordService = createPasswordService({
     users: store,
@@ -157,6 +177,16 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     historyMax: settings.passwordHistory,
     now,
   });
+  const invitationStore = createInvitationStore(db);
+  const accountInvitations = createAccountInvitations({
+    store: invitationStore,
+    users: store,
+    oneTimeTokens,
+    transact,
+    sendMail,
+    publicUrl,
+    now,
+  });
   const accounts = createAccountService({
     store,
     transact,
@@ -166,6 +196,7 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     checkPassword,
     holdChecked,
     email,
+    invitations: accountInvitations,
     requireVerifiedEmail,
     signup: settings.signup,
     now,
@@ -178,21 +209,15 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     oneTimeTokens,
     transact,
     logIn,
+    proveAddress,
     sendMail,
     settings,
     now,
   });
 
-  const keyStore = createApiKeyStore(db);
-  const keyActivity = createActivity({ store: keyStore, now });
-  const keys = createKeyAuthority({ store: keyStore, revocations, now });
-  const verifyKey = createVerifyApiKey({ store: keyStore, revocations, seen: keyActivity.seen, now });
-  const credits = createCredits({ store: keyStore, transact, now, log });
-  const teamStore = createTeamStore(db);
+  const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, closeAccount, now });
+
   const membership = createMembership(teamStore);
-
-  const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, createTask, now });
-
   const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
   const passkeys = openPasskeys({
     db,
@@ -209,13 +234,15 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
   return {
     mfa,
     passkeys,
-    apiKeys: createApiKeyService({ store: keyStore, authority: keys, teams: teamStore, transact, keysMax: settings.apiKeysMax, now }),
+    apiKeys: apiKeys.service,
+    importApiKey: apiKeys.importKey,
     teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
     invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
     /** For the services that cost something. */
-    spend: credits.spend,
+    spend: apiKeys.credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),
     accounts,
+    accountInvitations,
     users,
     oauth,
     passwords: passwordService,
@@ -225,12 +252,13 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
     signingKeys,
     /** Takes access tokens and API keys. */
     verify: ((token, from) =>
-      token.startsWith(apiKeyPrefix) ? verifyKey(token) : accessTokens.verify(token, from)) satisfies AccessTokens["verify"],
+      token.startsWith(apiKeyPrefix) ? apiKeys.verify(token) : accessTokens.verify(token, from)) satisfies AccessTokens["verify"],
     /** What one copy or another must do from time to time. */
     chores: [
       { name: "store when sessions were last used", run: activity.flush },
-      { name: "store when API keys were last used", run: keyActivity.flush },
-      { name: "forget expired invitations", run: () => teamStore.deleteExpiredInvitations(now()) },
+      { name: "store when API keys were last used", run: apiKeys.activity.flush },
+      { name: "forget expired invitations to teams", run: () => teamStore.deleteExpiredInvitations(now()) },
+      { name: "forget expired invitations to sign up", run: () => invitationStore.deleteExpired(now()) },
       { name: "end idle sessions", run: () => sessions.endIdle(settings.sessionIdleSeconds) },
       { name: "rotate the signing key", run: signingKeys.rotate },
       { name: "forget old signing keys", run: signingKeys.purge },
@@ -240,14 +268,16 @@ export async function openAuthService({ db, transact, seal, feed, sendMail, crea
       { name: "forget old log-in failures", run: lockout.purge },
       { name: "look for imported passwords", run: imported.look },
     ] satisfies readonly Chore[],
+    /** Begins to load what the first requests would have to wait for. */
+    warm,
     /** Calls back for each session whose tokens, all or those of older versions, are refused from now on. */
     onRevoked: revocations.onRevoked,
     stop: async () => {
       for (const end of unwatch) end();
       await answerFirst.settled();
-      for (const { flush } of [activity, keyActivity])
+      for (const { flush } of [activity, apiKeys.activity])
         await flush().catch((error: unknown) => log.warn({ err: error }, "could not store when sessions and keys were last used"));
-      await credits.settled();
+      await apiKeys.credits.settled();
       await revocations.stop();
     },
   };

@@ -2,13 +2,27 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../../http/env.ts";
 import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
 import { signedInBody } from "../answer-signed-in.ts";
+import { linkPage, pageHeaders } from "../email/link-page.ts";
+import { linkToken } from "../passwords/schema.ts";
 import { signedInAnswer } from "../schema.ts";
 import { loginRequest, setupRequest, signedUp, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";
 import type { AccountService } from "./service.ts";
 import { setupPage } from "./setup-page.ts";
 
+const signupPage = linkPage({
+  title: "Sign up",
+  fields: `<label>Name <input name="name" maxlength="200" autocomplete="name"></label>
+  <label>E-mail address that the invitation was sent to <input name="email" type="email" autocomplete="username" required></label>
+  <label>Password <input name="password" type="password" minlength="8" maxlength="128" autocomplete="new-password" required></label>`,
+  tokenName: "invitation",
+  button: "Sign up",
+  path: "/v1/auth/signup",
+  done: "Done: the account is there, and you are logged in.",
+});
+
 /**
  * POST  /v1/auth/signup    open
+ * GET   /v1/auth/signup    open: the page behind the link of an invitation
  * GET   /v1/auth/setup     open: the page behind the link
  * POST  /v1/auth/setup     open
  * POST  /v1/auth/login     open
@@ -29,17 +43,29 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         path: "/v1/auth/signup",
         summary: "Create an account and log in",
         description:
-          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed.",
+          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed. With KEELSON_SIGNUP=invite it takes an `invitation`, which verifies the address and gives the role.",
         request: { body: jsonBody(signupRequest) },
         responses: {
           201: jsonAnswer("The account, its session and tokens", signedUp),
-          ...problemAnswers(...writeProblems, "weak_password", "signup_closed", "email_taken"),
+          ...problemAnswers(...writeProblems, "weak_password", "signup_closed", "email_taken", "invalid_link"),
         },
       }),
       async (c) => {
         const signedUp = await accounts.signup(c.req.valid("json"), c.env.origin);
         return c.json("session" in signedUp ? signedInBody(c, signedUp) : signedUp, 201);
       },
+    )
+    .openapi(
+      createRoute({
+        tags,
+        middleware: guards.open,
+        method: "get",
+        path: "/v1/auth/signup",
+        summary: "The page behind the link of an invitation",
+        request: { query: z.object({ token: linkToken.optional() }) },
+        responses: { 200: { description: "A form that signs up", content: { "text/html": { schema: z.string() } } } },
+      }),
+      (c) => c.body(signupPage, 200, pageHeaders),
     )
     .openapi(
       createRoute({

@@ -5,7 +5,8 @@ import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { EmailService } from "../email/service.ts";
-import { userSignedUp } from "../events.ts";
+import { emailVerified, userSignedUp } from "../events.ts";
+import type { AccountInvitations } from "../invitations/service.ts";
 import type { LogIn } from "../log-in.ts";
 import { hashToken } from "../one-time-tokens.ts";
 import type { CheckPassword, HoldChecked } from "../passwords/check.ts";
@@ -27,19 +28,21 @@ export interface AccountDeps {
   readonly checkPassword: CheckPassword;
   readonly holdChecked: HoldChecked;
   readonly email: Pick<EmailService, "greet" | "assertVerified">;
+  readonly invitations: Pick<AccountInvitations, "isOpen" | "take" | "announceAccepted">;
   readonly requireVerifiedEmail: boolean;
   readonly signup: "open" | "invite" | "closed";
   readonly now: Now;
 }
 
 type Signup = z.infer<typeof signupRequest>;
+type Invited = NonNullable<Awaited<ReturnType<AccountInvitations["take"]>>>;
 
 export function createAccountService(deps: AccountDeps) {
-  const { store, transact, logIn, passwords, policy, checkPassword, holdChecked, signup, now } = deps;
+  const { store, transact, logIn, passwords, policy, checkPassword, holdChecked, invitations, signup, now } = deps;
 
   const createUser = async (
     unit: Unit,
-    input: Pick<Signup, "email" | "name">,
+    input: { readonly email: string; readonly name?: string | null | undefined },
     as: {
       readonly passwordHash: string;
       readonly role: "user" | "admin";
@@ -61,20 +64,40 @@ export function createAccountService(deps: AccountDeps) {
   };
 
   /** Throws `Problem` (`weak_password`). */
-  const hashNew = async ({ email, name, password }: Signup): Promise<string> => {
+  const hashNew = async ({ email, name, password }: Omit<Signup, "invitation">): Promise<string> => {
     await policy.assertAcceptable({ password, email, name, pointer: "/password" });
     return passwords.hash(password);
   };
 
-  /** Where addresses must be verified the operator answers for the administrators that only the operator can create. */
-  const vouched = () => (deps.requireVerifiedEmail ? now() : null);
+  /** The same for all reasons, so that it tells nothing about invitations to others. */
+  const badInvitation = (): Problem => {
+    const detail = "The invitation is not good for this: it works once, for seven days, with the address that it was mailed to.";
+    return new Problem(signup === "open" ? "invalid_link" : "signup_closed", { detail });
+  };
+
+  /** The link in the mail has proved the address. */
+  const welcome = async (unit: Unit, invited: Invited, { input, passwordHash, origin }: Welcome): Promise<SignedIn> => {
+    const { email, name = invited.name } = input;
+    const user = await createUser(unit, { email, name }, { passwordHash, role: invited.role, emailVerifiedAt: now(), origin });
+    const data = { by: "invitation" } as const;
+    unit.publish(emailVerified, { subject: user.id, audience: user.id, actorId: user.id, origin, data });
+    invitations.announceAccepted(unit, invited, { user, origin });
+    return logIn.open(unit, { user, method: "pwd", origin });
+  };
 
   return {
     /** Only the account, without a session, where the e-mail address must be verified first. */
     signup: async (input: Signup, origin: RequestOrigin): Promise<SignedIn | { readonly user: UserView }> => {
-      if (signup !== "open") throw new Problem("signup_closed");
+      const { invitation: token, email } = input;
+      if (signup === "closed" || (signup === "invite" && token === undefined)) throw new Problem("signup_closed");
+      if (token !== undefined && !(await invitations.isOpen({ token, email }))) throw badInvitation();
       const passwordHash = await hashNew(input);
       return transact(async (unit) => {
+        if (token !== undefined) {
+          const invited = await invitations.take(unit, { token, email });
+          if (!invited) throw badInvitation();
+          return welcome(unit, invited, { input, passwordHash, origin });
+        }
         const user = await createUser(unit, input, { passwordHash, role: "user", origin });
         await deps.email.greet(unit, user, origin);
         if (deps.requireVerifiedEmail) return { user: toUserView(user) };
@@ -82,14 +105,14 @@ export function createAccountService(deps: AccountDeps) {
       });
     },
 
-    /** The first administrator, for whoever holds the link that only the operator has seen. */
+    /** The first administrator, whose address counts as verified: the operator answers for it. For whoever holds the link that only the operator has seen. */
     setup: async (input: z.infer<typeof setupRequest>, origin: RequestOrigin): Promise<SignedIn> => {
       const passwordHash = await hashNew(input);
       return transact(async (unit) => {
         await store.lockSetup(unit.tx);
         const valid = await store.useSetupToken(hashToken(input.token), now(), unit.tx);
         if (!valid || (await store.hasAdmin(unit.tx))) throw new Problem("invalid_setup_token");
-        const user = await createUser(unit, input, { passwordHash, role: "admin", emailVerifiedAt: vouched(), origin });
+        const user = await createUser(unit, input, { passwordHash, role: "admin", emailVerifiedAt: now(), origin });
         return logIn.open(unit, { user, method: "pwd", origin });
       });
     },
@@ -130,11 +153,17 @@ export function createAccountService(deps: AccountDeps) {
         await store.lockSetup(unit.tx);
         if (await store.hasAdmin(unit.tx)) return false;
         if (await store.findUserByEmail(email, unit.tx)) throw new Error(takenByUser(email));
-        await createUser(unit, { email }, { passwordHash, role: "admin", emailVerifiedAt: vouched() });
+        await createUser(unit, { email }, { passwordHash, role: "admin", emailVerifiedAt: now() });
         return true;
       });
     },
   };
+}
+
+interface Welcome {
+  readonly input: Signup;
+  readonly passwordHash: string;
+  readonly origin: RequestOrigin;
 }
 
 /** Whoever signed up with the address first must not become the administrator by that. */

@@ -45,6 +45,13 @@ export function createKeyAuthority({ store, revocations, now }: KeyAuthorityDeps
       for (const id of await store.liveIdsOf(holder, unit.tx)) await end(unit, id, how);
     },
 
+    /** All that the user has made, the teams' too. Part of the caller's unit of work. Returns how many. */
+    endAllMadeBy: async (unit: Unit, ownerId: string, how: { readonly reason: KeyRevocationReason } & Partial<Call>): Promise<number> => {
+      const ids = await store.liveIdsMadeBy(ownerId, unit.tx);
+      for (const id of ids) await end(unit, id, how);
+      return ids.length;
+    },
+
     /** The user's role has changed or the account is disabled: every copy reads what that makes of the keys, within a second. */
     ownerChanged: async (unit: Unit, ownerId: string, by: Partial<Call> = {}): Promise<void> => {
       for (const id of await store.liveIdsMadeBy(ownerId, unit.tx)) {

@@ -1,11 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type AppContext, actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
+import type { ImportApiKey } from "./import.ts";
 import {
   apiKeyAnswer,
   apiKeyPage,
   apiKeyWithSecret,
   createKeyRequest,
+  importKeyRequest,
   keyId,
   keyQuery,
   rotateKeyRequest,
@@ -16,12 +18,14 @@ import type { ApiKeyService } from "./service.ts";
 /**
  * POST   /v1/api-keys
  * GET    /v1/api-keys
+ * POST   /v1/api-keys/import   administrators
  * GET    /v1/api-keys/:id
  * PATCH  /v1/api-keys/:id
  * DELETE /v1/api-keys/:id
  * POST   /v1/api-keys/:id/rotate
  */
-export function apiKeyRoutes({ apiKeys, guards }: { readonly apiKeys: ApiKeyService; readonly guards: Guards }) {
+export function apiKeyRoutes(deps: { readonly apiKeys: ApiKeyService; readonly importApiKey: ImportApiKey; readonly guards: Guards }) {
+  const { apiKeys, importApiKey, guards } = deps;
   const params = z.object({ id: keyId });
   const reads = { tags: ["auth"], security: keySecurity, middleware: guards.signedIn };
   const writes = { tags: ["auth"], security: bearerSecurity, middleware: guards.signedIn };
@@ -56,6 +60,22 @@ export function apiKeyRoutes({ apiKeys, guards }: { readonly apiKeys: ApiKeyServ
         },
       }),
       async (c) => c.json(await apiKeys.list(actorOf(c), c.req.valid("query")), 200),
+    )
+    .openapi(
+      createRoute({
+        ...writes,
+        middleware: guards.admin,
+        method: "post",
+        path: "/v1/api-keys/import",
+        summary: "Import a key of another system, of which only the bcrypt hash of the secret is known",
+        description: importDescription,
+        request: { body: jsonBody(importKeyRequest) },
+        responses: {
+          201: jsonAnswer("The key, whose secret only its holder has", apiKeyAnswer),
+          ...problemAnswers(...writeProblems, "forbidden", "conflict"),
+        },
+      }),
+      async (c) => c.json({ apiKey: await importApiKey(callOf(c), c.req.valid("json")) }, 201),
     )
     .openapi(
       createRoute({
@@ -105,6 +125,12 @@ export function apiKeyRoutes({ apiKeys, guards }: { readonly apiKeys: ApiKeyServ
       async (c) => c.json(await apiKeys.rotate(callOf(c), c.req.valid("param").id, c.req.valid("json")), 200),
     );
 }
+
+const importDescription = [
+  "An administrator acts for `userId`, who owns the key from then on: elsewhere the owner is always the caller.",
+  "The holder shows `start` of the answer, then the secret of the other system (20 to 72 letters and digits), then a checksum: the CRC-32 (ISO 3309) of all before it,",
+  "as six digits of base 62 (0-9A-Za-z), filled up with 0 on the left. The first use replaces the bcrypt hash by a fast one.",
+].join(" ");
 
 function callOf(c: AppContext) {
   return { actor: actorOf(c), origin: c.env.origin };

@@ -72,6 +72,36 @@ export const createKeyRequest = z
   .refine(softFirst.check, softFirst.says)
   .openapi("CreateApiKeyRequest");
 
+const importedId = z
+  .string()
+  .regex(/^key_[0-9a-f]{32}$/, { error: "expected key_ and 32 hex digits" })
+  .openapi({
+    example: "key_0199f0a8c7d87d1b9c5f2f6d4b7a1e42",
+    description: "What the key is looked up by; without it a new one. Choose it to know the key before it is imported",
+  });
+/** Work factors above 14 would hold a core for seconds on the way of a request. */
+const bcryptHash = z
+  .string()
+  .regex(/^\$2[aby]\$(0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}$/, {
+    error: "expected a bcrypt hash ($2a$, $2b$ or $2y$) with a cost from 04 to 14",
+  })
+  .openapi({ example: "$2b$10$GMbUPEr9CRdNk2HWSPjY/uJ2ylzBDRJGXEUjS6zcQFIfRSHpK.nYi" });
+
+export const importKeyRequest = z
+  .strictObject({
+    userId: z
+      .string()
+      .max(64)
+      .openapi({ example: "usr_0199f0a8c7d87d1b9c5f2f6d4b7a1e3c", description: "The owner, on whose authority the key acts" }),
+    name,
+    scopes: scopeList,
+    hash: bcryptHash,
+    id: importedId.optional(),
+    expiresAt: moment.optional(),
+    rateLimit: rateLimit.optional(),
+  })
+  .openapi("ImportApiKeyRequest");
+
 /** Null takes a limit or the expiry away. */
 export const updateKeyRequest = z
   .strictObject({

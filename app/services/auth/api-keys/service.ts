@@ -9,10 +9,10 @@ import { sessionOf } from "../sessions/service.ts";
 import type { TeamStore } from "../teams/store.ts";
 import { addressOf, type Call, type KeyAuthority } from "./authority.ts";
 import { formatKey, hashSecret, newSecret } from "./key-format.ts";
-import type { apiKey, createKeyRequest, keyQuery, rotateKeyRequest, updateKeyRequest } from "./schema.ts";
+import type { createKeyRequest, keyQuery, rotateKeyRequest, updateKeyRequest } from "./schema.ts";
 import type { ApiKeyRow, ApiKeyStore } from "./store.ts";
+import { type ApiKeyView, toApiKeyView } from "./view.ts";
 
-export type ApiKeyView = z.infer<typeof apiKey>;
 export type ApiKeyService = ReturnType<typeof createApiKeyService>;
 
 export interface ApiKeyDeps {
@@ -78,17 +78,17 @@ export function createApiKeyService({ store, authority, teams, transact, keysMax
         );
         const { name, scopes, teamId } = row;
         unit.publish(apiKeyCreated, { ...addressOf(row, call), data: { name, scopes: [...scopes], teamId } });
-        return { apiKey: toView(row), key: formatKey(parts) };
+        return { apiKey: toApiKeyView(row), key: formatKey(parts) };
       }),
 
     list: async (actor: Actor, { teamId, limit, cursor }: z.infer<typeof keyQuery>) => {
       if (teamId) await assertRunsTeam(actor, teamId);
       const rows = await store.list(teamId ? { teamId } : { ownerId: actor.userId }, { after: cursor, limit: limit + 1 });
       const page = rows.slice(0, limit);
-      return { data: page.map(toView), nextCursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      return { data: page.map(toApiKeyView), nextCursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
     },
 
-    get: async (actor: Actor, id: string): Promise<ApiKeyView> => toView(await managed(actor, id, await store.find(id))),
+    get: async (actor: Actor, id: string): Promise<ApiKeyView> => toApiKeyView(await managed(actor, id, await store.find(id))),
 
     /** In effect on every copy within a second. */
     update: (call: Call, id: string, input: z.infer<typeof updateKeyRequest>): Promise<ApiKeyView> =>
@@ -107,7 +107,7 @@ export function createApiKeyService({ store, authority, teams, transact, keysMax
           ...(input.creditLimitHard === undefined ? {} : { creditLimitReachedAt: null }),
         });
         unit.publish(apiKeyChanged, { ...addressOf(before, call), data: { changed: Object.keys(input) } });
-        return toView(row ?? before);
+        return toApiKeyView(row ?? before);
       }),
 
     revoke: (call: Call, id: string): Promise<void> =>
@@ -130,28 +130,8 @@ export function createApiKeyService({ store, authority, teams, transact, keysMax
           previousUntil: graceSeconds > 0 ? new Date(now().getTime() + graceSeconds * 1_000) : null,
         });
         unit.publish(apiKeyRotated, { ...addressOf(before, call), data: { graceSeconds } });
-        return { apiKey: toView(row ?? before), key: formatKey(parts) };
+        return { apiKey: toApiKeyView(row ?? before), key: formatKey(parts) };
       }),
-  };
-}
-
-function toView(row: ApiKeyRow): ApiKeyView {
-  const { id, name, ownerId, teamId, scopes, rateLimit, creditLimitSoft, creditLimitHard, creditsUsed } = row;
-  return {
-    id,
-    name,
-    start: id.replace("key_", "klsn_"),
-    ownerId,
-    teamId,
-    scopes: [...scopes],
-    rateLimit,
-    creditLimitSoft,
-    creditLimitHard,
-    creditsUsed,
-    createdAt: row.createdAt.toISOString(),
-    expiresAt: row.expiresAt?.toISOString() ?? null,
-    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
-    previousUntil: row.previousUntil?.toISOString() ?? null,
   };
 }
 

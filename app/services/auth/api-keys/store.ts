@@ -115,12 +115,22 @@ export function createApiKeyStore(db: Db) {
       return row;
     },
 
-    /** Unless the key has another hash by now. */
+    /** Undefined when there is such a key, or was one. */
+    insertImported: async (row: typeof apiKeys.$inferInsert, on: Queryable): Promise<ApiKeyRow | undefined> => {
+      const [inserted] = await on.insert(apiKeys).values(row).onConflictDoNothing().returning();
+      return inserted;
+    },
+
+    /** The same secret in another hash, as the present one or that from before the last rotation; nothing when neither is `from` any more. */
     replaceHash: async (id: string, from: string, to: string): Promise<void> => {
+      const { secretHash, previousHash } = apiKeys;
       await db
         .update(apiKeys)
-        .set({ secretHash: to })
-        .where(and(eq(apiKeys.id, id), eq(apiKeys.secretHash, from)));
+        .set({
+          secretHash: sql`case when ${secretHash} = ${from} then ${to} else ${secretHash} end`,
+          previousHash: sql`case when ${previousHash} = ${from} then ${to} else ${previousHash} end`,
+        })
+        .where(and(eq(apiKeys.id, id), or(eq(secretHash, from), eq(previousHash, from))));
     },
 
     /** Moves `lastUsedAt` forward, for many keys at once. */

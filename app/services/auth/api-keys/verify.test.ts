@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
+import { createMemoryLimiter } from "../../../platform/limiter/memory.ts";
+import { createMatchesImported } from "./imported.ts";
 import { formatKey, hashSecret, newSecret } from "./key-format.ts";
 import type { ApiKeyRow, UsableKey } from "./store.ts";
 import { createVerifyApiKey } from "./verify.ts";
@@ -68,8 +70,11 @@ function verifier() {
         whileReading();
         return answer;
       },
-      replaceHash: async (_id, _from, to) => void replaced.push(to),
     },
+    matchesImported: createMatchesImported({
+      store: { replaceHash: async (_id, _from, to) => void replaced.push(to) },
+      limiter: createMemoryLimiter(),
+    }),
     revocations: {
       isRevoked: (_id, version) => {
         if (isOutdated(version)) return true;
@@ -214,9 +219,38 @@ describe("whose authority", () => {
   });
 });
 
-test("an imported key works by its bcrypt hash, which a fast one then replaces", async () => {
-  stored = usable({ secretHash: await Bun.password.hash(parts.secret, { algorithm: "bcrypt", cost: 4 }) });
-  expect(await outcome(verifier())).toBe("api_key");
-  expect(replaced).toEqual([hashSecret(parts)]);
-  expect(await outcome(verifier(), formatKey({ ...parts, secret: newSecret() }))).toBe("invalid_token");
+describe("an imported key", () => {
+  const bcrypt = () => Bun.password.hash(parts.secret, { algorithm: "bcrypt", cost: 4 });
+
+  test("works by its bcrypt hash, which a fast one then replaces", async () => {
+    stored = usable({ secretHash: await bcrypt() });
+    expect(await outcome(verifier())).toBe("api_key");
+    expect(replaced).toEqual([hashSecret(parts)]);
+    expect(await outcome(verifier(), formatKey({ ...parts, secret: newSecret() }))).toBe("invalid_token");
+  });
+
+  test("as it was before its rotation works for the grace, and gets a fast hash too", async () => {
+    stored = usable({ secretHash: "other", previousHash: await bcrypt(), previousUntil: new Date(start + 1_000) });
+    expect(await outcome(verifier())).toBe("api_key");
+    expect(replaced).toEqual([hashSecret(parts)]);
+  });
+
+  test("shown by many at once is compared once, so that none of them is one try too many", async () => {
+    stored = usable({ secretHash: await bcrypt() });
+    const verify = verifier();
+    expect(new Set(await Promise.all(Array.from({ length: 50 }, () => outcome(verify))))).toEqual(new Set(["api_key"]));
+    expect(replaced).toHaveLength(1);
+  });
+
+  test("takes ten wrong secrets a minute; other keys are no worse off by that", async () => {
+    stored = usable({ secretHash: await bcrypt() });
+    const verify = verifier();
+    const guess = () => outcome(verify, formatKey({ ...parts, secret: newSecret() }));
+    for (let n = 0; n < 10; n += 1) expect(await guess()).toBe("invalid_token");
+    expect(await guess()).toBe("rate_limited");
+    const other = { keyId: newId("apiKey"), secret: newSecret() };
+    const secretHash = await Bun.password.hash(other.secret, { algorithm: "bcrypt", cost: 4 });
+    stored = usable({ id: other.keyId, secretHash });
+    expect(await outcome(verify, formatKey(other))).toBe("api_key");
+  });
 });

@@ -2,18 +2,20 @@ import type { Actor } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Revocations } from "../tokens/revocations.ts";
-import { hashSecret, isImported, type KeyParts, matchesHash, parseKey } from "./key-format.ts";
+import type { MatchesImported } from "./imported.ts";
+import { isImported, type KeyParts, matchesHash, parseKey } from "./key-format.ts";
 import type { ApiKeyStore, UsableKey } from "./store.ts";
 
 export interface KeyVerifierDeps {
-  readonly store: Pick<ApiKeyStore, "findUsable" | "replaceHash">;
+  readonly store: Pick<ApiKeyStore, "findUsable">;
+  readonly matchesImported: MatchesImported;
   readonly revocations: Pick<Revocations, "isRevoked">;
   /** Told of each use of a key. */
   readonly seen: (keyId: string) => void;
   readonly now: Now;
 }
 
-/** Throws `Problem` (`invalid_token`). A promise only for a key that this copy has not read lately, or while it cannot know of revocations. */
+/** Throws `Problem` (`invalid_token`; for an imported key also `rate_limited` and `unavailable`). A promise only for a key that this copy has not read lately, or while it cannot know of revocations. */
 export type VerifyApiKey = (key: string) => Actor | Promise<Actor>;
 
 const cacheSize = 20_000;
@@ -30,7 +32,7 @@ interface Verified {
 }
 
 /** API keys on the hot path: verified ones are remembered by the digest of what was shown, and whether they were revoked or changed is asked each time. */
-export function createVerifyApiKey({ store, revocations, seen, now }: KeyVerifierDeps): VerifyApiKey {
+export function createVerifyApiKey({ store, matchesImported, revocations, seen, now }: KeyVerifierDeps): VerifyApiKey {
   const remembered = new Map<string, Verified>();
 
   const remember = (digest: string, verified: Verified) => {
@@ -38,14 +40,26 @@ export function createVerifyApiKey({ store, revocations, seen, now }: KeyVerifie
     remembered.set(digest, verified);
   };
 
+  const matches = (parts: KeyParts, hash: string): Promise<boolean> =>
+    isImported(hash) ? matchesImported(parts, hash) : matchesHash(parts, hash);
+
+  /** In milliseconds since 1970; undefined when it is no good. */
+  const whenItEnds = async (parts: KeyParts, { key, owner, memberId }: UsableKey): Promise<number | undefined> => {
+    const at = now().getTime();
+    const end = key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
+    if (owner.disabledAt || (key.teamId !== null && memberId === null) || end <= at) return undefined;
+    if (await matches(parts, key.secretHash)) return end;
+    const graceEnd = Math.min(end, key.previousUntil?.getTime() ?? 0);
+    if (key.previousHash === null || graceEnd <= at) return undefined;
+    return (await matches(parts, key.previousHash)) ? graceEnd : undefined;
+  };
+
   const read = async (parts: KeyParts): Promise<Verified> => {
     const usable = await store.findUsable(parts.keyId);
     if (!usable) throw refusal();
-    const goodUntil = await whenItEnds(parts, usable, now());
+    const goodUntil = await whenItEnds(parts, usable);
     if (goodUntil === undefined) throw refusal();
     const { key } = usable;
-    if (isImported(key.secretHash) && (await matchesHash(parts, key.secretHash)))
-      await store.replaceHash(key.id, key.secretHash, hashSecret(parts));
     return { actor: toActor(usable), keyId: key.id, version: key.version, goodUntilMs: Math.min(goodUntil, now().getTime() + rereadMs) };
   };
 
@@ -78,16 +92,6 @@ export function createVerifyApiKey({ store, revocations, seen, now }: KeyVerifie
     remembered.delete(digest);
     return check(key, digest);
   };
-}
-
-/** In milliseconds since 1970; undefined when it is no good. */
-async function whenItEnds(parts: KeyParts, { key, owner, memberId }: UsableKey, at: Date): Promise<number | undefined> {
-  const end = key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
-  if (owner.disabledAt || (key.teamId !== null && memberId === null) || end <= at.getTime()) return undefined;
-  if (await matchesHash(parts, key.secretHash)) return end;
-  const graceEnd = Math.min(end, key.previousUntil?.getTime() ?? 0);
-  if (key.previousHash === null || graceEnd <= at.getTime()) return undefined;
-  return (await matchesHash(parts, key.previousHash)) ? graceEnd : undefined;
 }
 
 /** A key is an administrator's only if it says so itself, so that one made for another purpose is not a master key; a team's key never is. */

@@ -4,9 +4,13 @@ export interface LinkPage {
   /** HTML of the form's fields; their names are the members of the body that go with the token. Empty ones are left out. */
   readonly fields: string;
   readonly button: string;
+  /** What the body calls the token; `token` unless it is said. */
+  readonly tokenName?: string;
   /** Where the form goes. */
   readonly path: string;
   readonly done: string;
+  /** A second button, which sends the token with this member set to `true`. */
+  readonly other?: { readonly button: string; readonly name: string; readonly done: string };
 }
 
 /** Keeps the token in the address out of caches and referrers, and the page out of frames. */
@@ -18,7 +22,7 @@ export const pageHeaders = {
 } as const;
 
 /** The page stands alone: no asset, no network but the one POST. Made of our own texts only; nothing of the request is in it. */
-export function linkPage({ title, fields, button, path, done }: LinkPage): string {
+export function linkPage({ title, fields, tokenName = "token", button, path, done, other }: LinkPage): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -29,12 +33,13 @@ export function linkPage({ title, fields, button, path, done }: LinkPage): strin
   label { display: block; margin: 1rem 0; }
   input { display: block; width: 100%; box-sizing: border-box; padding: .5rem; font: inherit; border: 1px solid #98a4b3; border-radius: 4px; }
   button { padding: .6rem 1.2rem; font: inherit; border: 0; border-radius: 4px; background: #14507a; color: #fff; cursor: pointer; }
+  button.other { background: none; color: #14507a; }
   output { display: block; margin-top: 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 </style>
 <h1>${title}</h1>
 <form>
   ${fields}
-  <button>${button}</button>
+  <button>${button}</button>${other ? `\n  <button class="other" name="${other.name}">${other.button}</button>` : ""}
   <output></output>
 </form>
 <script>
@@ -42,18 +47,19 @@ export function linkPage({ title, fields, button, path, done }: LinkPage): strin
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const token = new URLSearchParams(location.search).get("token") ?? "";
+    const other = event.submitter?.name;
     const given = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
     const answer = await fetch("${path}", {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ token, ...given }),
+      body: JSON.stringify({ ${tokenName}: token, ...given, ...(other ? { [other]: true } : {}) }),
     });
     const text = await answer.text();
     const body = text === "" ? {} : JSON.parse(text);
     form.querySelector("output").textContent = answer.ok
-      ? [${JSON.stringify(done)}, body.accessToken && "Access token: " + body.accessToken].filter(Boolean).join("\\n")
+      ? [other ? ${JSON.stringify(other?.done ?? "")} : ${JSON.stringify(done)}, body.accessToken && "Access token: " + body.accessToken].filter(Boolean).join("\\n")
       : [body.title, body.detail, ...(body.errors ?? []).map((error) => error.pointer + ": " + error.detail)].filter(Boolean).join("\\n");
-    if (answer.ok) form.querySelector("button").disabled = true;
+    if (answer.ok) for (const button of form.querySelectorAll("button")) button.disabled = true;
   });
 </script>
 </html>

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import type { RequestOrigin } from "../../../platform/actor.ts";
+import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
+import type { ProveAddress } from "../address-proof/service.ts";
 import { emailVerified, linkMailed } from "../events.ts";
 import { letter, type SendMail } from "../mails.ts";
 import { hashToken, type OneTimeTokens } from "../one-time-tokens.ts";
@@ -24,7 +25,7 @@ const kinds = {
     subject: "Confirm your e-mail address",
     says: [
       "Confirm that this address is yours with this link, within a day:",
-      "If you did not sign up, do nothing: then the address stays unconfirmed.",
+      'You get this because somebody asked for an account with your address. If it was not you, do not confirm it: open the link and choose "This was not me", which closes that account, or do nothing.',
     ],
   },
   reset_password: {
@@ -58,6 +59,7 @@ export interface MailedLinksDeps {
   readonly oneTimeTokens: Pick<OneTimeTokens, "issue" | "take">;
   readonly users: Pick<AuthStore, "findUser" | "findUserByEmail">;
   readonly store: Pick<PasswordStore, "lockUser" | "lastIssuedAt" | "ownerOfToken" | "setEmailVerified">;
+  readonly proveAddress: ProveAddress;
   readonly transact: Transact;
   readonly sendMail: SendMail;
   /** How clients reach us. Never taken from a request: then its sender would choose where the token goes. */
@@ -75,12 +77,14 @@ interface Shown {
   readonly purpose: LinkPurpose;
   readonly token: string;
   readonly origin: RequestOrigin;
+  /** Who shows it, if they are logged in. */
+  readonly actor?: Actor | undefined;
 }
 
 const tokenData = z.object({ email: z.string() });
 
 /** Sends a user a link that does one thing, once, and proves that the mailbox is theirs. */
-export function createMailedLinks({ oneTimeTokens, users, store, transact, sendMail, publicUrl, now }: MailedLinksDeps) {
+export function createMailedLinks({ oneTimeTokens, users, store, proveAddress, transact, sendMail, publicUrl, now }: MailedLinksDeps) {
   /** Part of the caller's unit of work. For how many seconds it is too early for the next one: 0 when the mail is on its way. */
   const send = async (unit: Unit, user: Pick<UserRow, "id" | "email" | "name">, { purpose, origin }: Asked): Promise<number> => {
     await store.lockUser(user.id, unit.tx);
@@ -93,6 +97,20 @@ export function createMailedLinks({ oneTimeTokens, users, store, transact, sendM
     await sendMail(unit, { to: user.email, subject, text: letter(user, [says[0], link, says[1]]) });
     unit.publish(linkMailed, { subject: user.id, audience: user.id, origin, data: { purpose } });
     return 0;
+  };
+
+  /**
+   * Uses the link up if the unit of work succeeds, and holds the account until its end. Throws `Problem`: `invalid_link` also when the address of
+   * the account has changed since, `account_disabled`.
+   */
+  const take = async (unit: Unit, { purpose, token }: Shown): Promise<UserRow> => {
+    // The user first and then the token, in the order in which `send` takes them.
+    const userId = await store.ownerOfToken({ hash: hashToken(token), purpose, at: now() }, unit.tx);
+    const user = userId === undefined ? undefined : await store.lockUser(userId, unit.tx);
+    const taken = user && (await oneTimeTokens.take(unit, purpose, token));
+    if (!user || !taken || tokenData.parse(taken.data).email !== user.email) throw new Problem("invalid_link");
+    if (user.disabledAt) throw new Problem("account_disabled");
+    return user;
   };
 
   return {
@@ -112,21 +130,16 @@ export function createMailedLinks({ oneTimeTokens, users, store, transact, sendM
       return user;
     },
 
-    /**
-     * Uses the link up if the unit of work succeeds, and takes the address as verified. Throws `Problem`: `invalid_link` also when the
-     * address of the account has changed since, `account_disabled`.
-     */
-    redeem: async (unit: Unit, { purpose, token, origin }: Shown): Promise<UserRow> => {
-      const at = now();
-      // The user first and then the token, in the order in which `send` takes them.
-      const userId = await store.ownerOfToken({ hash: hashToken(token), purpose, at }, unit.tx);
-      const user = userId === undefined ? undefined : await store.lockUser(userId, unit.tx);
-      const taken = user && (await oneTimeTokens.take(unit, purpose, token));
-      if (!user || !taken || tokenData.parse(taken.data).email !== user.email) throw new Problem("invalid_link");
-      if (user.disabledAt) throw new Problem("account_disabled");
+    take,
+
+    /** Uses the link up if the unit of work succeeds, and takes the address as verified. Throws what `take` does. */
+    redeem: async (unit: Unit, shown: Shown): Promise<UserRow> => {
+      const { purpose: by, origin, actor } = shown;
+      const user = await take(unit, shown);
+      if (by !== "verify_email") return proveAddress(unit, user, { by, origin, actor });
       if (user.emailVerifiedAt) return user;
-      unit.publish(emailVerified, { subject: user.id, audience: user.id, actorId: user.id, origin, data: { by: purpose } });
-      return (await store.setEmailVerified(user.id, at, unit.tx)) ?? user;
+      unit.publish(emailVerified, { subject: user.id, audience: user.id, actorId: user.id, origin, data: { by } });
+      return (await store.setEmailVerified(user.id, now(), unit.tx)) ?? user;
     },
   };
 }

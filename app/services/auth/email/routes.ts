@@ -1,7 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { WhoAsks } from "../../../http/authenticate.ts";
 import { actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
 import { userAnswer } from "../accounts/schema.ts";
+import { firstProofDescription } from "../address-proof/description.ts";
 import { accepted, linkToken } from "../passwords/schema.ts";
 import { signedIn } from "../schema.ts";
 import { linkPage, pageHeaders } from "./link-page.ts";
@@ -14,6 +16,11 @@ const verifyPage = linkPage({
   button: "Confirm",
   path: "/v1/auth/email/verify",
   done: "Done: the address is confirmed. You can close this page.",
+  other: {
+    button: "This was not me",
+    name: "disown",
+    done: "Done: the account is closed, and what belongs to it is erased. You can close this page.",
+  },
 });
 
 const magicLinkPage = linkPage({
@@ -32,7 +39,8 @@ const magicLinkPage = linkPage({
  * GET  /v1/auth/magic-link/verify   open: the page behind the link
  * POST /v1/auth/magic-link/verify   open
  */
-export function emailRoutes({ email, guards }: { readonly email: EmailService; readonly guards: Guards }) {
+export function emailRoutes(deps: { readonly email: EmailService; readonly whoAsks: WhoAsks; readonly guards: Guards }) {
+  const { email, whoAsks, guards } = deps;
   const tags = ["auth"];
   const credentials = { tags, middleware: guards.credentials };
   const page = { tags, middleware: guards.open, request: { query: z.object({ token: linkToken.optional() }) } };
@@ -54,14 +62,20 @@ export function emailRoutes({ email, guards }: { readonly email: EmailService; r
         ...credentials,
         method: "post",
         path: "/v1/auth/email/verify",
-        summary: "Confirm an e-mail address",
+        summary: "Confirm an e-mail address, or say that the sign-up was not yours",
         request: { body: jsonBody(verifyEmailRequest) },
         responses: {
           200: jsonAnswer("The account", userAnswer),
-          ...problemAnswers(...writeProblems, "invalid_link", "account_disabled"),
+          204: { description: "With `disown`: the account is closed, and a task erases what belongs to it" },
+          ...problemAnswers(...writeProblems, "invalid_link", "account_disabled", "conflict"),
         },
       }),
-      async (c) => c.json({ user: await email.verify(c.req.valid("json").token, c.env.origin) }, 200),
+      async (c) => {
+        const { token, disown } = c.req.valid("json");
+        if (!disown) return c.json({ user: await email.verify(token, c.env.origin) }, 200);
+        await email.disown(token, c.env.origin);
+        return c.body(null, 204);
+      },
     )
     .openapi(
       createRoute({
@@ -115,13 +129,13 @@ export function emailRoutes({ email, guards }: { readonly email: EmailService; r
         method: "post",
         path: "/v1/auth/magic-link/verify",
         summary: "Log in with the token of a link",
-        description: "A second factor is asked for like with a password; a wrong or missing one does not use the link up.",
+        description: `A second factor is asked for like with a password; a wrong or missing one does not use the link up. ${firstProofDescription}`,
         request: { body: jsonBody(verifyMagicLinkRequest) },
         responses: {
           200: jsonAnswer("The session and tokens", signedIn),
           ...problemAnswers(...writeProblems, "invalid_link", "invalid_credentials", "mfa_required", "account_disabled"),
         },
       }),
-      async (c) => c.json(await email.useMagicLink(c.req.valid("json"), c.env.origin), 200),
+      async (c) => c.json(await email.useMagicLink(c.req.valid("json"), c.env.origin, await whoAsks(c)), 200),
     );
 }

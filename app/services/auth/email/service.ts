@@ -2,9 +2,12 @@ import type { z } from "zod";
 import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
+import { userDisowned } from "../events.ts";
 import type { LogIn } from "../log-in.ts";
 import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
+import type { LeaveTeams } from "../teams/leave-all.ts";
+import type { CloseAccount } from "../users/close.ts";
 import { toUserView, type UserView } from "../views.ts";
 import type { AnswerFirst } from "./answer-first.ts";
 import type { MailedLinks } from "./links.ts";
@@ -17,13 +20,17 @@ export interface EmailServiceDeps {
   readonly links: MailedLinks;
   readonly answerFirst: Pick<AnswerFirst, "begin">;
   readonly logIn: Pick<LogIn, "open">;
+  readonly leaveTeams: LeaveTeams;
+  readonly closeAccount: CloseAccount;
   readonly transact: Transact;
   /** `off` sends no mail at sign-up; `required` lets nobody in before the address is verified. */
   readonly verification: "off" | "optional" | "required";
 }
 
 /** Proofs that a mailbox is the user's, and log-in by such a proof. */
-export function createEmailService({ users, links, answerFirst, logIn, transact, verification }: EmailServiceDeps) {
+export function createEmailService(deps: EmailServiceDeps) {
+  const { users, links, answerFirst, logIn, transact, verification } = deps;
+
   return {
     /** Part of the sign-up's unit of work. */
     greet: async (unit: Unit, user: UserRow, origin: RequestOrigin): Promise<void> => {
@@ -40,6 +47,20 @@ export function createEmailService({ users, links, answerFirst, logIn, transact,
     verify: async (token: string, origin: RequestOrigin): Promise<UserView> =>
       toUserView(await transact((unit) => links.redeem(unit, { purpose: "verify_email", token, origin }))),
 
+    /**
+     * For who got the mail of somebody else's sign-up: closes the account and has it erased. Throws `Problem`: what the link does, and `conflict` once the
+     * address has been verified, or for an administrator, whom the operator has made.
+     */
+    disown: (token: string, origin: RequestOrigin): Promise<void> =>
+      transact(async (unit) => {
+        const { id, emailVerifiedAt, role } = await links.take(unit, { purpose: "verify_email", token, origin });
+        if (emailVerifiedAt) throw new Problem("conflict", { detail: "The address was confirmed before: log in and close the account." });
+        if (role === "admin") throw new Problem("conflict", { detail: "It is an administrator's account: tell the operator." });
+        unit.publish(userDisowned, { subject: id, origin, data: {} });
+        await deps.leaveTeams(unit, id, origin);
+        await deps.closeAccount(unit, id, { origin });
+      }),
+
     /** Does nothing for a verified address. Throws `Problem` (`rate_limited`) within a minute of the last mail. */
     resend: async (actor: Actor, origin: RequestOrigin): Promise<void> => {
       const user = await users.findUser(actor.userId);
@@ -55,9 +76,9 @@ export function createEmailService({ users, links, answerFirst, logIn, transact,
       answerFirst.begin("mail a log-in link", () => links.sendTo(email, { purpose: "magic_link", origin })),
 
     /** A refusal, such as for a missing second factor, leaves the link as it was: the unit of work rolls back. */
-    useMagicLink: ({ token, totp }: z.infer<typeof verifyMagicLinkRequest>, origin: RequestOrigin): Promise<SignedIn> =>
+    useMagicLink: ({ token, totp }: z.infer<typeof verifyMagicLinkRequest>, origin: RequestOrigin, actor?: Actor): Promise<SignedIn> =>
       transact(async (unit) => {
-        const user = await links.redeem(unit, { purpose: "magic_link", token, origin });
+        const user = await links.redeem(unit, { purpose: "magic_link", token, origin, actor });
         return logIn.open(unit, { user, method: "email", totp, origin });
       }),
   };

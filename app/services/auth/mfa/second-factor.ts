@@ -28,7 +28,7 @@ export function createSecondFactor({ store, transact, seal, now }: SecondFactorD
 
   const prove = async (unit: Unit, { userId, secret }: TotpRow, code: string): Promise<AuthenticationMethod | undefined> => {
     const at = now();
-    const step = stepOf(seal.open(secret), code, at);
+    const step = await stepOf(seal.open(secret), code, at);
     if (step !== undefined) return (await store.useStep(userId, step, unit.tx)) ? "otp" : undefined;
     const usedAt = at;
     return (await store.useRecoveryCode(userId, { hash: recoveryCodeHash(userId, code), usedAt }, unit.tx)) ? "rc" : undefined;

@@ -59,7 +59,7 @@ export function createMfaService({ users, store, transact, assertRecentLogIn, se
       await assertRecentLogIn(actor);
       return transact(async (unit) => {
         const user = await self(actor, unit);
-        const secret = newTotpSecret();
+        const secret = await newTotpSecret();
         if (!(await store.begin({ userId: user.id, secret: seal.seal(secret), createdAt: now() }, unit.tx)))
           throw new Problem("conflict", { detail: "A second factor is set up already. Remove it first." });
         return describeTotp(secret, user.email);
@@ -73,7 +73,7 @@ export function createMfaService({ users, store, transact, assertRecentLogIn, se
         const user = await self(call.actor, unit);
         const row = await store.find(user.id, unit.tx);
         if (!row) throw new Problem("not_found", { detail: "No second factor was begun: POST /v1/auth/mfa/totp first." });
-        const step = stepOf(seal.open(row.secret), code.trim(), now());
+        const step = await stepOf(seal.open(row.secret), code.trim(), now());
         if (step === undefined)
           throw new Problem("validation_failed", { errors: [{ pointer: "/code", detail: "is not the code of now" }] });
         if (!(await store.confirm(user.id, { step, confirmedAt: now() }, unit.tx)))

@@ -9,6 +9,7 @@ import {
   verifyRegistrationResponse,
 } from "@simplewebauthn/server";
 import { COSEALG, decodeAttestationObject, decodeClientDataJSON } from "@simplewebauthn/server/helpers";
+import { ceremonySeconds } from "./challenges.ts";
 import type { RelyingParty } from "./relying-party.ts";
 import type { AuthenticationResponse, RegistrationResponse } from "./schema.ts";
 import type { PasskeyRow } from "./store.ts";
@@ -22,9 +23,6 @@ export interface Registered {
   readonly counter: number;
   readonly backedUp: boolean;
 }
-
-/** How long the browser leaves people to find their authenticator, and how long a challenge is good for. */
-export const ceremonySeconds = 300;
 
 /** What all browsers and authenticators of today can do (WebAuthn Level 3 §5.4.3). */
 const supportedAlgorithmIDs = [COSEALG.EdDSA, COSEALG.ES256, COSEALG.RS256];

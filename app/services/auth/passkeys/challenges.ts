@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Transact } from "../../../platform/outbox.ts";
 import type { OneTimeTokens } from "../one-time-tokens.ts";
-import { ceremonySeconds } from "./ceremonies.ts";
+
+/** How long the browser leaves people to find their authenticator, and how long a challenge is good for. */
+export const ceremonySeconds = 300;
 
 export type Challenges = ReturnType<typeof createChallenges>;
 

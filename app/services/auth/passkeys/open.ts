@@ -8,9 +8,9 @@ import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
 import type { AuthSettings } from "../settings.ts";
 import type { AuthStore } from "../store.ts";
 import { createAuthenticate } from "./authenticate.ts";
-import { createCeremonies } from "./ceremonies.ts";
+import type { Ceremonies } from "./ceremonies.ts";
 import { createChallenges } from "./challenges.ts";
-import { relyingPartyOf } from "./relying-party.ts";
+import { type RelyingParty, relyingPartyOf } from "./relying-party.ts";
 import { createPasskeyService } from "./service.ts";
 import { createPasskeyStore } from "./store.ts";
 
@@ -32,10 +32,21 @@ export type Passkeys = ReturnType<typeof openPasskeys>;
 export function openPasskeys(deps: OpenPasskeysDeps) {
   const { db, users, oneTimeTokens, assertRecentLogIn, transact, logIn, sendMail, settings, now } = deps;
   const store = createPasskeyStore(db);
-  const ceremonies = createCeremonies(relyingPartyOf(settings));
+  const ceremonies = lazyCeremonies(relyingPartyOf(settings));
   const challenges = createChallenges({ oneTimeTokens, transact });
   return {
     ...createPasskeyService({ users, store, ceremonies, challenges, transact, assertRecentLogIn, sendMail, now }),
     authenticate: createAuthenticate({ users, store, ceremonies, challenges, logIn, transact, now }),
+  };
+}
+
+/** The library of the ceremonies takes 0.3 s to load, so it comes with the first one and not at the start. */
+function lazyCeremonies(relyingParty: RelyingParty): Ceremonies {
+  const load = async () => (await import("./ceremonies.ts")).createCeremonies(relyingParty);
+  return {
+    registrationOptions: async (user) => (await load()).registrationOptions(user),
+    authenticationOptions: async () => (await load()).authenticationOptions(),
+    verifyRegistration: async (response, challenge) => (await load()).verifyRegistration(response, challenge),
+    verifyAuthentication: async (response, against) => (await load()).verifyAuthentication(response, against),
   };
 }

@@ -13,6 +13,7 @@ import type { Ceremonies, Registered } from "./ceremonies.ts";
 import type { Challenges } from "./challenges.ts";
 import type { PasskeyView, registerRequest } from "./schema.ts";
 import type { PasskeyRow, PasskeyStore } from "./store.ts";
+import { toPasskeyView } from "./view.ts";
 
 export interface PasskeyDeps {
   readonly users: Pick<AuthStore, "findUser" | "lockUser">;
@@ -76,9 +77,10 @@ export function createPasskeyService(deps: PasskeyDeps) {
       const registered = await ceremonies.verifyRegistration(response, challenge);
       if (!registered) throw refused("/response", "does not answer the challenge with a verified user");
       const transports = response.response.transports ?? [];
+      const label = name ?? (await deviceName(call.origin.userAgent));
       const row = await transact(async (unit) => {
         const user = await lockSelf(call.actor, unit);
-        const inserted = await insert(unit, user.id, { ...registered, transports, name: name ?? deviceName(call.origin.userAgent) });
+        const inserted = await insert(unit, user.id, { ...registered, transports, name: label });
         unit.publish(passkeyAdded, { ...addressOf(call), data: { passkeyId: inserted.id } });
         await sendMail(unit, notice(user, { name: inserted.name, change: "added" }));
         return inserted;
@@ -111,10 +113,6 @@ export function createPasskeyService(deps: PasskeyDeps) {
 
 function refused(pointer: string, detail: string): Problem {
   return new Problem("validation_failed", { errors: [{ pointer, detail }] });
-}
-
-function toPasskeyView({ id, name, createdAt, lastUsedAt, backedUp }: PasskeyRow): PasskeyView {
-  return { id, name, createdAt: createdAt.toISOString(), lastUsedAt: lastUsedAt?.toISOString() ?? null, backedUp };
 }
 
 function notice(user: UserRow, { name, change }: { readonly name: string; readonly change: "added" | "removed" }) {

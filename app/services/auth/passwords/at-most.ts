@@ -14,7 +14,7 @@ export function createAtMost(runningMax: number, waitingMax: number): Run {
       return;
     }
     if (waiting.length >= waitingMax)
-      throw new Problem("unavailable", { detail: "Too many passwords are being checked right now.", retryAfterSeconds: 1 });
+      throw new Problem("unavailable", { detail: "Too many secrets are being checked right now.", retryAfterSeconds: 1 });
     await new Promise<void>((resolve) => waiting.push(resolve));
   };
 

@@ -18,12 +18,16 @@ const [, , , long] = vectors;
 const passwords = createPasswords({ importedCost: () => undefined });
 
 describe("imported bcrypt hashes", () => {
-  test.each(vectors)("%j is verified as the original system did", async (password, hash) => {
-    for (const variant of ["$2a$", "$2b$", "$2y$"]) {
-      expect(await passwords.verify(password, hash.replace("$2a$", variant))).toBe(true);
-      expect(await passwords.verify(`x${password}`, hash.replace("$2a$", variant))).toBe(false);
-    }
-  }, 30_000);
+  test.each(vectors)(
+    "%j is verified as the original system did",
+    async (password, hash) => {
+      for (const variant of ["$2a$", "$2b$", "$2y$"]) {
+        expect(await passwords.verify(password, hash.replace("$2a$", variant))).toBe(true);
+        expect(await passwords.verify(`x${password}`, hash.replace("$2a$", variant))).toBe(false);
+      }
+    },
+    30_000,
+  );
 
   test("what comes after 72 bytes is ignored by bcrypt, and not by argon2id", async () => {
     const [password, hash] = long;

@@ -30,8 +30,9 @@ export function openPasswords({ db, store, sightings, transact, settings, now, l
   const passwords = createPasswords({ importedCost: imported.cost });
   const lockout = createLockout({ store: passwordStore, sightings, now });
   const { breachedPasswordsUrl: url } = settings;
+  const estimate = createEstimateStrength();
   const policy = createPasswordPolicy({
-    estimate: createEstimateStrength(),
+    estimate,
     isBreached: url === undefined ? undefined : createIsBreached({ url, log }),
     passwords,
     store: passwordStore,
@@ -39,5 +40,9 @@ export function openPasswords({ db, store, sightings, transact, settings, now, l
     historyMax: settings.passwordHistory,
   });
   const checkPassword = createCheckPassword({ store, passwordStore, passwords, imported, lockout, transact });
-  return { passwordStore, imported, passwords, lockout, policy, checkPassword, holdChecked: createHoldChecked(passwordStore) };
+  /** Begins to load what judging the first password would have to wait for. */
+  const warm = (): void => {
+    estimate("warm", []).catch((error: unknown) => log.warn({ err: error }, "could not load ahead what judges passwords"));
+  };
+  return { warm, passwordStore, imported, passwords, lockout, policy, checkPassword, holdChecked: createHoldChecked(passwordStore) };
 }

@@ -43,7 +43,7 @@ export function createPasswordPolicy({ estimate, isBreached, passwords, store, s
         throw new Problem("weak_password", { detail, errors: [{ pointer, detail }] });
       };
       const normal = password.normalize("NFKC");
-      const { score, advice } = estimate(normal, name ? [email, name] : [email]);
+      const { score, advice } = await estimate(normal, name ? [email, name] : [email]);
       if (score < scoreMin) refuse(advice || "It is too easy to guess.");
       if (await isBreached?.(normal)) refuse("It is in a list of passwords that have leaked, which is where guessing begins.");
       if (account && (await wasUsed(password, account))) refuse("It was used for this account before.");

@@ -1,6 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { WhoAsks } from "../../../http/authenticate.ts";
 import { actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
+import { firstProofDescription } from "../address-proof/description.ts";
 import { linkPage, pageHeaders } from "../email/link-page.ts";
 import { accepted, changePasswordRequest, forgotPasswordRequest, linkToken, resetPasswordRequest } from "./schema.ts";
 import type { PasswordService } from "./service.ts";
@@ -19,7 +21,8 @@ const resetPage = linkPage({
  * GET  /v1/auth/password/reset    open: the page behind the link
  * POST /v1/auth/password/reset    open
  */
-export function passwordRoutes({ passwords, guards }: { readonly passwords: PasswordService; readonly guards: Guards }) {
+export function passwordRoutes(deps: { readonly passwords: PasswordService; readonly whoAsks: WhoAsks; readonly guards: Guards }) {
+  const { passwords, whoAsks, guards } = deps;
   const tags = ["auth"];
   const credentials = { tags, middleware: guards.credentials };
   const writeProblems = ["validation_failed", "malformed_json", "unsupported_media_type", "rate_limited"] as const;
@@ -88,7 +91,7 @@ export function passwordRoutes({ passwords, guards }: { readonly passwords: Pass
         method: "post",
         path: "/v1/auth/password/reset",
         summary: "Choose a new password and end all sessions",
-        description: "It does not log in. The e-mail address counts as verified.",
+        description: `It does not log in. The e-mail address counts as verified. ${firstProofDescription}`,
         request: { body: jsonBody(resetPasswordRequest) },
         responses: {
           204: { description: "The password is changed" },
@@ -96,7 +99,7 @@ export function passwordRoutes({ passwords, guards }: { readonly passwords: Pass
         },
       }),
       async (c) => {
-        await passwords.reset(c.req.valid("json"), c.env.origin);
+        await passwords.reset(c.req.valid("json"), c.env.origin, await whoAsks(c));
         return c.body(null, 204);
       },
     );

@@ -101,7 +101,7 @@ export function createPasswordService(deps: PasswordServiceDeps) {
       deps.answerFirst.begin("mail a password link", () => links.sendTo(email, { purpose: "reset_password", origin })),
 
     /** Ends all sessions and opens none, so that a second factor is never passed by. */
-    reset: async ({ token, newPassword }: z.infer<typeof resetPasswordRequest>, origin: RequestOrigin): Promise<void> => {
+    reset: async ({ token, newPassword }: z.infer<typeof resetPasswordRequest>, origin: RequestOrigin, actor?: Actor): Promise<void> => {
       const owner = await links.peek({ purpose: "reset_password", token });
       await policy.assertAcceptable({
         password: newPassword,
@@ -112,7 +112,7 @@ export function createPasswordService(deps: PasswordServiceDeps) {
       });
       const hash = await passwords.hash(newPassword);
       await transact(async (unit) => {
-        const user = await links.redeem(unit, { purpose: "reset_password", token, origin });
+        const user = await links.redeem(unit, { purpose: "reset_password", token, origin, actor });
         await replace(unit, user, { hash, how: "reset", origin });
         await deps.lockout.clear(unit, user.email);
       });

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lt, or, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../../db/client.ts";
 import { teamInvitations, teamMembers, teams, users } from "../../../../db/schema/auth.ts";
 
@@ -92,6 +92,27 @@ export function createTeamStore(db: Db) {
       return rows.length > 0;
     },
 
+    idsOf: async (userId: string, on: Queryable): Promise<string[]> => {
+      const rows = await on
+        .select({ id: teamMembers.teamId })
+        .from(teamMembers)
+        .where(eq(teamMembers.userId, userId))
+        .orderBy(asc(teamMembers.teamId));
+      return rows.map(({ id }) => id);
+    },
+
+    /** Of those who are in the team the highest, the longest in it first. */
+    heirOf: async (teamId: string, on: Queryable): Promise<string | undefined> => {
+      const rank = sql`array_position(array['owner', 'admin', 'member', 'viewer'], ${teamMembers.role})`;
+      const [row] = await on
+        .select({ userId: teamMembers.userId })
+        .from(teamMembers)
+        .where(eq(teamMembers.teamId, teamId))
+        .orderBy(rank, asc(teamMembers.createdAt), asc(teamMembers.userId))
+        .limit(1);
+      return row?.userId;
+    },
+
     roleOf: async (teamId: string, userId: string, on: Queryable = db): Promise<TeamRole | undefined> => {
       const [row] = await on.select({ role: teamMembers.role }).from(teamMembers).where(memberIs(teamId, userId));
       return row?.role;
@@ -166,6 +187,18 @@ export function createTeamStore(db: Db) {
         )
         .orderBy(asc(teamInvitations.id))
         .limit(page.limit),
+
+    /** Those to the user's address, and those that the user has sent. */
+    invitationsAbout: (user: { readonly id: string; readonly email: string }): Promise<InvitationRow[]> =>
+      db
+        .select()
+        .from(teamInvitations)
+        .where(or(eq(teamInvitations.invitedBy, user.id), eq(sql`lower(${teamInvitations.email})`, user.email.toLowerCase())))
+        .orderBy(asc(teamInvitations.id)),
+
+    deleteInvitationsTo: async (email: string, on: Queryable): Promise<void> => {
+      await on.delete(teamInvitations).where(eq(sql`lower(${teamInvitations.email})`, email.toLowerCase()));
+    },
 
     findInvitation: async (teamId: string, id: string, on: Queryable): Promise<InvitationRow | undefined> => {
       const [row] = await on

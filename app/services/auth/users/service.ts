@@ -3,15 +3,14 @@ import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact } from "../../../platform/outbox.ts";
-import type { TaskProducer } from "../../tasks/record/create.ts";
 import type { KeyAuthority } from "../api-keys/authority.ts";
-import { userDeleted, userUpdated } from "../events.ts";
-import { eraseUserJob } from "../jobs.ts";
+import { userUpdated } from "../events.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
 import type { SessionService } from "../sessions/service.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import type { TeamStore } from "../teams/store.ts";
 import { toUserView } from "../views.ts";
+import type { CloseAccount } from "./close.ts";
 import type { updateUserRequest, userQuery } from "./schema.ts";
 
 export type UserService = ReturnType<typeof createUserService>;
@@ -23,7 +22,7 @@ export interface UserDeps {
   readonly keys: Pick<KeyAuthority, "ownerChanged">;
   readonly transact: Transact;
   readonly teams: Pick<TeamStore, "ownsAny">;
-  readonly createTask: TaskProducer["create"];
+  readonly closeAccount: CloseAccount;
   readonly now: Now;
 }
 
@@ -35,7 +34,7 @@ interface Call {
 }
 
 /** Accounts as administrators see them, and their end. */
-export function createUserService({ teams, store, assertRecentLogIn, sessions, keys, transact, createTask, now }: UserDeps) {
+export function createUserService({ teams, store, assertRecentLogIn, sessions, keys, transact, closeAccount, now }: UserDeps) {
   const existing = async (id: string): Promise<UserRow> => {
     const row = await store.findUser(id);
     if (!row) throw new Problem("not_found", { detail: `There is no user ${id}.` });
@@ -87,12 +86,7 @@ export function createUserService({ teams, store, assertRecentLogIn, sessions, k
         assertOthers(await store.lockActiveAdmins(unit.tx), id);
         if (await teams.ownsAny(id, unit.tx))
           throw new Problem("conflict", { detail: "You own teams: hand them over or delete them first." });
-        await store.updateUser(id, { disabledAt: now() }, unit.tx);
-        await sessions.leaveAll(unit, { userId: id, reason: "user_deleted", ...call });
-        await keys.ownerChanged(unit, id, call);
-        unit.publish(userDeleted, { subject: id, actorId: id, origin: call.origin, data: {} });
-        const task = await createTask(unit, { contract: eraseUserJob, input: { userId: id }, requestId: call.origin.requestId });
-        return { taskId: task.id };
+        return closeAccount(unit, id, call);
       });
     },
   };
