@@ -80,8 +80,6 @@ beforeAll(async () => {
     oneTimeTokens: createOneTimeTokens({ store: users, now }),
     transact,
     logIn,
-    // All addresses here are verified.
-    proveAddress: async (_, user) => user,
     sendMail,
     settings: { signup: "open", oauth: { publicUrl, providers: [acme], returnOrigins: [] } },
     now,

@@ -189,7 +189,7 @@ export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true,
 export const emailVerified = defineEvent({
   type: "user.email_verified",
   audited: true,
-  data: z.object({ by: z.enum([...linkPurpose.options, "oauth", "invitation"]) }),
+  data: z.object({ by: z.enum([...linkPurpose.options, "invitation"]) }),
 });
 
 /**
@@ -199,7 +199,7 @@ export const emailVerified = defineEvent({
 export const accountReclaimed = defineEvent({
   type: "security.account_reclaimed",
   audited: true,
-  data: z.object({ by: z.enum(["magic_link", "reset_password", "oauth"]), removed: z.array(z.string()) }),
+  data: z.object({ by: z.enum(["magic_link", "reset_password"]), removed: z.array(z.string()) }),
 });
 
 /** The subject is the user: whoever has the mailbox says that the sign-up was not theirs. */

@@ -209,7 +209,6 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     oneTimeTokens,
     transact,
     logIn,
-    proveAddress,
     sendMail,
     settings,
     now,
