@@ -8,6 +8,7 @@ import { createMailedLinks } from "../../app/services/auth/email/links.ts";
 import { createEmailService } from "../../app/services/auth/email/service.ts";
 import { createLogIn, type SecondFactor } from "../../app/services/auth/log-in.ts";
 import type { Mail } from "../../app/services/auth/mails.ts";
+import { createTransactLogIn } from "../../app/services/auth/mfa/tries.ts";
 import { createOneTimeTokens } from "../../app/services/auth/one-time-tokens.ts";
 import { createPasswordStore } from "../../app/services/auth/passwords/store.ts";
 import { createAuthority } from "../../app/services/auth/sessions/authority.ts";
@@ -31,7 +32,7 @@ afterAll(() => database.close());
 const origin = { requestId: "req_test", ip: "203.0.113.1", userAgent: undefined };
 const rightCode = "424242";
 
-const secondFactor: SecondFactor = async (_unit, _userId, code) => {
+const secondFactor: SecondFactor = async (_unit, { code }) => {
   if (code === undefined) throw new Problem("mfa_required");
   if (code !== rightCode) throw new Problem("invalid_credentials");
   return "otp";
@@ -81,7 +82,7 @@ async function withLink() {
     logIn,
     leaveTeams: nobody,
     closeAccount: nobody,
-    transact,
+    transact: createTransactLogIn({ transact, tries: { count: async () => undefined } }),
     verification: "optional",
   });
   const user = await users.insertUser({ id: `usr_${randomToken(8)}`, email: `${randomToken(9)}@example.com` });

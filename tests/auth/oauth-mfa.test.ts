@@ -4,9 +4,11 @@ import { systemNow } from "../../app/platform/clock.ts";
 import { Problem } from "../../app/platform/errors.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
 import { createLogIn, type SecondFactor } from "../../app/services/auth/log-in.ts";
+import { createTransactLogIn, createTries, TryDue } from "../../app/services/auth/mfa/tries.ts";
 import { openOauth } from "../../app/services/auth/oauth/open.ts";
 import type { OauthService } from "../../app/services/auth/oauth/service.ts";
 import { createOneTimeTokens } from "../../app/services/auth/one-time-tokens.ts";
+import { createPasswordStore } from "../../app/services/auth/passwords/store.ts";
 import { createSessionTokens } from "../../app/services/auth/sessions/session-tokens.ts";
 import { createSessionStore } from "../../app/services/auth/sessions/store.ts";
 import { createAuthStore } from "../../app/services/auth/store.ts";
@@ -23,9 +25,14 @@ let database: DatabaseClient;
 let oauth: OauthService;
 let users = 0;
 
+/** How many codes were compared, by account. */
+const compared = new Map<string, number>();
+
 /** Every account has a second factor, whose code works as often as one likes. */
-const secondFactor: SecondFactor = async (_, __, code) => {
+const secondFactor: SecondFactor = async ({ countedTryOf }, { userId, code, origin }) => {
   if (code === undefined) throw new Problem("mfa_required");
+  if (countedTryOf !== userId) throw new TryDue(userId, origin);
+  compared.set(userId, (compared.get(userId) ?? 0) + 1);
   if (code !== rightCode) throw new Problem("invalid_credentials");
   return "otp";
 };
@@ -78,7 +85,7 @@ beforeAll(async () => {
     sessions,
     assertRecentLogIn: async () => undefined,
     oneTimeTokens: createOneTimeTokens({ store: users, now }),
-    transact,
+    transact: createTransactLogIn({ transact, tries: createTries({ store: createPasswordStore(db), sightings: async () => [], now }) }),
     logIn,
     // All addresses here are verified.
     proveAddress: async (_, user) => user,
@@ -156,6 +163,16 @@ describe.each(["JSON", "returnTo"])("an account with a second factor, %s", (mode
     expect([await linked(id), await sessionsOf(id)]).toEqual([0, []]);
     expect((await oauth.exchange({ code, totp: rightCode }, origin)).user.id).toBe(id);
     expect((await refusalOf(oauth.exchange({ code, totp: rightCode }, origin))).code).toBe("invalid_oauth_code");
+  });
+
+  test("of wrong codes at once no more are looked at than one after the other", async () => {
+    const { id, outcome } = await back();
+    const code = await codeOf(outcome);
+    const guesses = Array.from({ length: 40 }, (_, n) => oauth.exchange({ code, totp: String(200_000 + n) }, origin));
+    const refusals = await Promise.all(guesses.map(refusalOf));
+    expect(compared.get(id)).toBe(5);
+    expect(refusals.filter((problem) => problem.code === "invalid_credentials")).toHaveLength(5);
+    expect(refusals.filter((problem) => problem.code === "rate_limited")).toHaveLength(35);
   });
 
   test("sent many times at once it opens one session", async () => {

@@ -16,11 +16,25 @@ import type { SessionTokens } from "./sessions/session-tokens.ts";
 import type { SessionRow, SessionStore } from "./sessions/store.ts";
 import type { UserRow } from "./store.ts";
 
+/** What log-ins run in; `mfa/tries.ts` says why it is more than a unit of work. */
+export interface LogInUnit extends Unit {
+  /** Whose second factor one code may be compared with here: the try has been counted, whatever becomes of this unit. */
+  readonly countedTryOf: string | undefined;
+}
+
+export type TransactLogIn = <T>(work: (unit: LogInUnit) => Promise<T>) => Promise<T>;
+
+export interface SecondFactorClaim {
+  readonly userId: string;
+  readonly code: string | undefined;
+  readonly origin: RequestOrigin;
+}
+
 /**
  * Checks the second factor of a user who has one. Resolves to how it was proved, or to undefined for a user without one.
  * Throws `Problem`: `mfa_required` without a code, `invalid_credentials` for a wrong or used one.
  */
-export type SecondFactor = (unit: Unit, userId: string, code: string | undefined) => Promise<AuthenticationMethod | undefined>;
+export type SecondFactor = (unit: LogInUnit, claim: SecondFactorClaim) => Promise<AuthenticationMethod | undefined>;
 
 /** Who asks to come in, and what they have shown so far. */
 export interface Entry {
@@ -63,11 +77,11 @@ const pastMax = 100;
 export function createLogIn(deps: LogInDeps) {
   const { store, authority, sessions, tokens, secondFactor, sendMail, sessionsMax, bindNetwork, now } = deps;
 
-  const prove = async (unit: Unit, { user, method, totp }: Entry): Promise<AuthenticationMethod[]> => {
+  const prove = async (unit: LogInUnit, { user, method, totp, origin }: Entry): Promise<AuthenticationMethod[]> => {
     if (user.disabledAt) throw new Problem("account_disabled");
     if (deps.requireVerifiedEmail && !user.emailVerifiedAt) throw new Problem("email_not_verified");
     // A passkey is something one has, unlocked by something one is or knows: two factors already.
-    const second = method === "hwk" ? undefined : await secondFactor(unit, user.id, totp);
+    const second = method === "hwk" ? undefined : await secondFactor(unit, { userId: user.id, code: totp, origin });
     return second === undefined ? [method] : [method, second];
   };
 
@@ -98,7 +112,7 @@ export function createLogIn(deps: LogInDeps) {
 
   return {
     /** Opens a session with the user in it. */
-    open: async (unit: Unit, entry: Entry): Promise<SignedIn> => {
+    open: async (unit: LogInUnit, entry: Entry): Promise<SignedIn> => {
       const { user, origin } = entry;
       const methods = await prove(unit, entry);
       await store.lockUser(user.id, unit.tx);
@@ -126,7 +140,7 @@ export function createLogIn(deps: LogInDeps) {
     },
 
     /** Brings another user into the caller's session and makes them the active one. */
-    join: async (unit: Unit, actor: Actor, entry: Entry): Promise<SignedIn> => {
+    join: async (unit: LogInUnit, actor: Actor, entry: Entry): Promise<SignedIn> => {
       const { user, origin } = entry;
       const session = await store.lockLive(sessionOf(actor), unit.tx);
       if (!session) throw new Problem("invalid_token", { detail: "The session has ended." });

@@ -24,6 +24,7 @@ import type { SendMail } from "./mails.ts";
 import { createSecondFactor } from "./mfa/second-factor.ts";
 import { createMfaService } from "./mfa/service.ts";
 import { createMfaStore } from "./mfa/store.ts";
+import { createTransactLogIn, createTries } from "./mfa/tries.ts";
 import { openOauth } from "./oauth/open.ts";
 import { createOneTimeTokens } from "./one-time-tokens.ts";
 import { openPasskeys } from "./passkeys/open.ts";
@@ -31,6 +32,7 @@ import { openPasswords } from "./passwords/open.ts";
 import { createPasswordService } from "./passwords/service.ts";
 import { createActivity } from "./sessions/activity.ts";
 import { createAuthority } from "./sessions/authority.ts";
+import type { Sightings } from "./sessions/familiarity.ts";
 import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
 import { createRefresh } from "./sessions/refresh.ts";
 import { createSessionService } from "./sessions/service.ts";
@@ -115,10 +117,11 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     now,
   });
 
+  const sightings: Sightings = async (userId, limit) => sessionStore.pastOf(userId, limit, db);
   const { warm, passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
     db,
     store,
-    sightings: async (userId, limit) => sessionStore.pastOf(userId, limit, db),
+    sightings,
     transact,
     settings,
     now,
@@ -126,12 +129,14 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
   const requireVerifiedEmail = settings.emailVerification === "required";
   const mfaStore = createMfaStore(db);
+  const secondFactorTries = createTries({ store: passwordStore, sightings, now });
+  const transactLogIn = createTransactLogIn({ transact, tries: secondFactorTries });
   const logIn = createLogIn({
     store: sessionStore,
     authority,
     sessions,
     tokens,
-    secondFactor: createSecondFactor({ store: mfaStore, transact, seal, now }),
+    secondFactor: createSecondFactor({ store: mfaStore, tries: secondFactorTries, transact, seal, now }),
     sendMail,
     sessionsMax: settings.sessionsMax,
     bindNetwork: settings.bindNetwork,
@@ -159,7 +164,16 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   const oneTimeTokens = createOneTimeTokens({ store, now });
   const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, proveAddress, transact, sendMail, publicUrl, now });
   const { emailVerification: verification } = settings;
-  const email = createEmailService({ users: store, links, answerFirst, logIn, leaveTeams, closeAccount, transact, verification });
+  const email = createEmailService({
+    users: store,
+    links,
+    answerFirst,
+    logIn,
+    leaveTeams,
+    closeAccount,
+    transact: transactLogIn,
+    verification,
+  });
   const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
   const passwordService = createPasswordService({
     users: store,
@@ -169,6 +183,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     policy,
     checkPassword,
     lockout,
+    secondFactorTries,
     sessions,
     links,
     answerFirst,
@@ -189,7 +204,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
   const accounts = createAccountService({
     store,
-    transact,
+    transact: transactLogIn,
     logIn,
     passwords,
     policy,
@@ -207,7 +222,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     sessions: sessionStore,
     assertRecentLogIn,
     oneTimeTokens,
-    transact,
+    transact: transactLogIn,
     logIn,
     proveAddress,
     sendMail,
@@ -224,7 +239,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     users: store,
     oneTimeTokens,
     assertRecentLogIn,
-    transact,
+    transact: transactLogIn,
     logIn,
     sendMail,
     settings,

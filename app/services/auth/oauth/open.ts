@@ -1,8 +1,7 @@
 import type { Db } from "../../../../db/client.ts";
 import type { Now } from "../../../platform/clock.ts";
-import type { Transact } from "../../../platform/outbox.ts";
 import type { ProveAddress } from "../address-proof/service.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, TransactLogIn } from "../log-in.ts";
 import type { SendMail } from "../mails.ts";
 import type { OneTimeTokens } from "../one-time-tokens.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
@@ -22,7 +21,7 @@ export interface OpenOauthDeps {
   readonly sessions: SessionStore;
   readonly assertRecentLogIn: AssertRecentLogIn;
   readonly oneTimeTokens: OneTimeTokens;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
   readonly logIn: Pick<LogIn, "open">;
   readonly proveAddress: ProveAddress;
   readonly sendMail: SendMail;
