@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { systemNow } from "../../app/platform/clock.ts";
 import { Problem, type ProblemCode } from "../../app/platform/errors.ts";
 import { randomToken } from "../../app/platform/ids.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
+import { createSeal } from "../../app/platform/seal.ts";
 import { createAddressProofStore } from "../../app/services/auth/address-proof/store.ts";
 import { createMailedLinks } from "../../app/services/auth/email/links.ts";
 import { createEmailService } from "../../app/services/auth/email/service.ts";
@@ -12,6 +14,7 @@ import { createTransactLogIn } from "../../app/services/auth/mfa/tries.ts";
 import { createOneTimeTokens } from "../../app/services/auth/one-time-tokens.ts";
 import { createPasswordStore } from "../../app/services/auth/passwords/store.ts";
 import { createAuthority } from "../../app/services/auth/sessions/authority.ts";
+import { createKeptAnswers } from "../../app/services/auth/sessions/kept-answers.ts";
 import { createSessionService } from "../../app/services/auth/sessions/service.ts";
 import { createSessionTokens } from "../../app/services/auth/sessions/session-tokens.ts";
 import { createSessionStore } from "../../app/services/auth/sessions/store.ts";
@@ -45,7 +48,8 @@ async function withLink() {
   const users = createAuthStore(db);
   const sessionStore = createSessionStore(db);
   const accessTokens = { sign: async () => ({ token: randomToken(), expiresInSeconds: 900 }) };
-  const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds: 3_600, now });
+  const keptAnswers = createKeptAnswers(createSeal(randomBytes(32)));
+  const tokens = createSessionTokens({ store: sessionStore, accessTokens, keptAnswers, refreshSeconds: 3_600, now });
   const sent: Mail[] = [];
   const sendMail = async (_unit: unknown, mail: Mail) => void sent.push(mail);
   const links = createMailedLinks({

@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { answerProblem } from "../../app/http/problem.ts";
 import { systemNow } from "../../app/platform/clock.ts";
 import { Problem } from "../../app/platform/errors.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
+import { createSeal } from "../../app/platform/seal.ts";
 import { createLogIn, type SecondFactor } from "../../app/services/auth/log-in.ts";
 import { createTransactLogIn, createTries, TryDue } from "../../app/services/auth/mfa/tries.ts";
 import { openOauth } from "../../app/services/auth/oauth/open.ts";
 import type { OauthService } from "../../app/services/auth/oauth/service.ts";
 import { createOneTimeTokens } from "../../app/services/auth/one-time-tokens.ts";
 import { createPasswordStore } from "../../app/services/auth/passwords/store.ts";
+import { createKeptAnswers } from "../../app/services/auth/sessions/kept-answers.ts";
 import { createSessionTokens } from "../../app/services/auth/sessions/session-tokens.ts";
 import { createSessionStore } from "../../app/services/auth/sessions/store.ts";
 import { createAuthStore } from "../../app/services/auth/store.ts";
@@ -49,6 +52,7 @@ beforeAll(async () => {
   const tokens = createSessionTokens({
     store: sessions,
     accessTokens: { sign: async ({ sessionId }) => ({ token: `access to ${sessionId}`, expiresInSeconds: 900 }) },
+    keptAnswers: createKeptAnswers(createSeal(randomBytes(32))),
     refreshSeconds: 3_600,
     now,
   });

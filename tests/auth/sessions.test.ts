@@ -19,6 +19,7 @@ const logIn = (user: SignedInUser, headers: Record<string, string> = {}) =>
   request(running.url, "/v1/auth/login", { body: { email: user.email, password: user.password }, headers });
 const addUser = (token: string, user: SignedInUser) =>
   post("/v1/auth/session/users", token, { email: user.email, password: user.password });
+const refresh = (refreshToken: string) => request(running.url, "/v1/auth/refresh", { body: { refreshToken } });
 const auditOf = async (subject: string) =>
   (await database`select action from audit_log where subject = ${subject} order by at, id`).map(({ action }) => action);
 
@@ -66,13 +67,22 @@ describe("several users in one session", () => {
     expect(claims.role).toBe("user");
   });
 
-  test("a refresh goes on as the active user, with any refresh token of the session", async () => {
+  test("a refresh goes on as the active user; with the refresh token from before only to the same answer", async () => {
     const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
     const joined = (await addUser(ada.token, bob)).body;
-    for (const refreshToken of [ada.refreshToken, joined.refreshToken]) {
-      const renewed = await request(running.url, "/v1/auth/refresh", { body: { refreshToken } });
-      expect([renewed.status, renewed.body.user.id]).toEqual([200, bob.id]);
-    }
+    const again = await refresh(ada.refreshToken);
+    expect([again.status, again.body]).toEqual([200, joined]);
+    const renewed = await refresh(joined.refreshToken);
+    expect([renewed.status, renewed.body.user.id]).toEqual([200, bob.id]);
+  });
+
+  test("to the user who is active already: 409 and no tokens, for a stolen access token would become a refresh token", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    expectProblem(await post("/v1/auth/session/switch", ada.token, { userId: ada.id }), "conflict");
+    const joined = (await addUser(ada.token, bob)).body;
+    expectProblem(await post("/v1/auth/session/switch", joined.accessToken, { userId: bob.id }), "conflict");
+    expect((await get("/v1/me", joined.accessToken)).status).toBe(200);
+    expect((await refresh(joined.refreshToken)).status).toBe(200);
   });
 
   test("taking the active user out leaves the other one active", async () => {

@@ -31,12 +31,9 @@ import { openPasskeys } from "./passkeys/open.ts";
 import { openPasswords } from "./passwords/open.ts";
 import { createPasswordService } from "./passwords/service.ts";
 import { createActivity } from "./sessions/activity.ts";
-import { createAuthority } from "./sessions/authority.ts";
 import type { Sightings } from "./sessions/familiarity.ts";
+import { openSessions } from "./sessions/open.ts";
 import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
-import { createRefresh } from "./sessions/refresh.ts";
-import { createSessionService } from "./sessions/service.ts";
-import { createSessionTokens } from "./sessions/session-tokens.ts";
 import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
@@ -96,24 +93,13 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     now,
   });
 
-  const {
-    sessionMaxSeconds,
-    refreshTokenSeconds: refreshSeconds,
-    refreshGraceSeconds: graceSeconds,
-    sessionIdleSeconds: idleSeconds,
-  } = settings;
-  const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds, now });
-  const authority = createAuthority({ store: sessionStore, revocations });
-  const sessions = createSessionService({ store: sessionStore, authority, transact, tokens, now });
-  const refresh = createRefresh({
+  const { tokens, authority, sessions, refresh } = openSessions({
     store: sessionStore,
+    revocations,
+    accessTokens,
     transact,
-    tokens,
-    sessions,
-    refreshSeconds,
-    graceSeconds,
-    idleSeconds,
-    sessionMaxSeconds,
+    seal,
+    settings,
     now,
   });
 

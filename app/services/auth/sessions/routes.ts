@@ -113,7 +113,7 @@ export function sessionRoutes(deps: {
         request: { body: jsonBody(switchUserRequest) },
         responses: {
           200: jsonAnswer("The session with the new tokens", signedInAnswer),
-          ...problemAnswers(...writeProblems, "unauthenticated", "not_found", "account_disabled"),
+          ...problemAnswers(...writeProblems, "unauthenticated", "not_found", "account_disabled", "conflict"),
         },
       }),
       async (c) =>
