@@ -186,6 +186,61 @@ describe("the list of sessions and log-out from afar", () => {
   });
 });
 
+describe("coming into somebody's session is a log-in", () => {
+  const firefox = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0" };
+  const maxed = () => running.config.KEELSON_SESSIONS_MAX;
+
+  test("audited, suspicious from a new device, and the user gets a mail", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    await request(running.url, "/v1/auth/session/users", {
+      token: ada.token,
+      body: { email: bob.email, password: bob.password },
+      headers: firefox,
+    });
+    expect((await auditOf(bob.id)).slice(-2)).toEqual(["user.logged_in", "security.login_suspicious"]);
+    const mail = await until("the mail is there", async () => {
+      const { body } = await request(running.url, "/dev/mail.json");
+      return body.data.find(({ to, subject }: { to: string; subject: string }) => to === bob.email && subject.startsWith("New log-in"));
+    });
+    expect(mail.text).toContain("Firefox on Linux from 127.0.0.1");
+  });
+
+  test("it counts among the sessions of the user: beyond the maximum the oldest goes", async () => {
+    const bob = await signUp(running.url);
+    let last = "";
+    for (let n = 0; n < maxed(); n += 1) last = (await addUser((await signUp(running.url)).token, bob)).body.accessToken;
+    expectProblem(await get("/v1/me", bob.token), "invalid_token");
+    expect((await get("/v1/auth/sessions", last)).body.data).toHaveLength(maxed());
+  });
+
+  test("too many sessions of one user take that user out of a shared one and log nobody else out", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    await remove(`/v1/auth/session/users/${bob.id}`, bob.token);
+    const shared = (await addUser(ada.token, bob)).body;
+    for (let n = 0; n < maxed(); n += 1) await logIn(bob);
+    const renewed = await refresh(shared.refreshToken);
+    expect([renewed.status, renewed.body.user?.id]).toEqual([200, ada.id]);
+    expect((await get("/v1/auth/session", renewed.body.accessToken)).body.users).toHaveLength(1);
+  });
+
+  test("showing the password again in one's own session ends none", async () => {
+    const ada = await signUp(running.url);
+    const others = [];
+    for (let n = 1; n < maxed(); n += 1) others.push((await logIn(ada)).body.accessToken);
+    expect((await addUser(ada.token, ada)).status).toBe(200);
+    for (const token of others) expect((await get("/v1/me", token)).status).toBe(200);
+  });
+
+  test("the eleventh user: 409, and the ten go on; one of the ten may show the password again", async () => {
+    const ada = await signUp(running.url);
+    let { token } = ada;
+    for (let n = 1; n < 10; n += 1) token = (await addUser(token, await signUp(running.url))).body.accessToken;
+    expectProblem(await addUser(token, await signUp(running.url)), "conflict");
+    expect((await get("/v1/auth/session", token)).body.users).toHaveLength(10);
+    expect((await addUser(token, ada)).body.user.id).toBe(ada.id);
+  });
+});
+
 describe("what is unusual about a log-in", () => {
   test("a new device is a security event, and the user gets a mail", async () => {
     const ada = await signUp(running.url);

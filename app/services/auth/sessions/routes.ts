@@ -99,6 +99,7 @@ export function sessionRoutes(deps: {
             "mfa_required",
             "account_disabled",
             "email_not_verified",
+            "conflict",
           ),
         },
       }),

@@ -92,8 +92,9 @@ export function createSessionStore(db: Db) {
     },
 
     /** Until the transaction ends, log-ins of one user come one after the other: each counts the sessions of those before. */
-    lockUser: async (userId: string, on: Queryable): Promise<void> => {
-      await on.select({ id: users.id }).from(users).where(eq(users.id, userId)).for("no key update");
+    lockUser: async (userId: string, on: Queryable): Promise<UserRow | undefined> => {
+      const [row] = await on.select().from(users).where(eq(users.id, userId)).for("no key update");
+      return row;
     },
 
     /** Where the user was seen before: the most recent sessions, ended ones too. */
