@@ -237,7 +237,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     passkeys,
     apiKeys: apiKeys.service,
     importApiKey: apiKeys.importKey,
-    teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
+    teams: createTeamService({ store: teamStore, users: store, membership, keys, transact, now }),
     invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
     /** For the services that cost something. */
     spend: apiKeys.credits.spend,
