@@ -26,6 +26,8 @@ export class RequestContext {
   actor: Actor | undefined = undefined;
   /** Whether a cookie, which the browser sends by itself, is all that was shown. */
   byCookie = false;
+  /** Whether the answer gives out the tokens of a session, which no `Idempotency-Key` brings back. */
+  issuesTokens = false;
   readonly server: Server<undefined>;
   readonly #request: Request;
   readonly #options: RequestContextOptions;

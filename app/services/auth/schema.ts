@@ -46,4 +46,7 @@ const tokens = z.object({
 export const signedIn = tokens.extend({ user, session });
 export type SignedIn = z.infer<typeof signedIn>;
 /** As it is answered: with `X-Session-Transport: cookie` the two tokens are in cookies, which no script can read, and not in the body. */
-export const signedInAnswer = signedIn.partial({ accessToken: true, refreshToken: true }).openapi("SignedIn");
+export const signedInAnswer = signedIn.partial({ accessToken: true, refreshToken: true }).openapi("SignedIn", {
+  description:
+    "With `X-Session-Transport: cookie` the two tokens are in cookies and not here. Never kept for an `Idempotency-Key`: the same request sent again is a new one.",
+});

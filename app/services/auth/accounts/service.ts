@@ -3,11 +3,11 @@ import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
-import type { Transact, Unit } from "../../../platform/outbox.ts";
+import type { Unit } from "../../../platform/outbox.ts";
 import type { EmailService } from "../email/service.ts";
 import { emailVerified, userSignedUp } from "../events.ts";
 import type { AccountInvitations } from "../invitations/service.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, LogInUnit, TransactLogIn } from "../log-in.ts";
 import { hashToken } from "../one-time-tokens.ts";
 import type { CheckPassword, HoldChecked } from "../passwords/check.ts";
 import type { Passwords } from "../passwords/hashing.ts";
@@ -21,7 +21,7 @@ export type AccountService = ReturnType<typeof createAccountService>;
 
 export interface AccountDeps {
   readonly store: AuthStore;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
   readonly logIn: LogIn;
   readonly passwords: Passwords;
   readonly policy: PasswordPolicy;
@@ -76,7 +76,7 @@ export function createAccountService(deps: AccountDeps) {
   };
 
   /** The link in the mail has proved the address. */
-  const welcome = async (unit: Unit, invited: Invited, { input, passwordHash, origin }: Welcome): Promise<SignedIn> => {
+  const welcome = async (unit: LogInUnit, invited: Invited, { input, passwordHash, origin }: Welcome): Promise<SignedIn> => {
     const { email, name = invited.name } = input;
     const user = await createUser(unit, { email, name }, { passwordHash, role: invited.role, emailVerifiedAt: now(), origin });
     const data = { by: "invitation" } as const;

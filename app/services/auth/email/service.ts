@@ -1,9 +1,9 @@
 import type { z } from "zod";
 import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
-import type { Transact, Unit } from "../../../platform/outbox.ts";
+import type { Unit } from "../../../platform/outbox.ts";
 import { userDisowned } from "../events.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, TransactLogIn } from "../log-in.ts";
 import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import type { LeaveTeams } from "../teams/leave-all.ts";
@@ -22,7 +22,7 @@ export interface EmailServiceDeps {
   readonly logIn: Pick<LogIn, "open">;
   readonly leaveTeams: LeaveTeams;
   readonly closeAccount: CloseAccount;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
   /** `off` sends no mail at sign-up; `required` lets nobody in before the address is verified. */
   readonly verification: "off" | "optional" | "required";
 }
