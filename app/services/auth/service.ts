@@ -38,6 +38,7 @@ import { createSessionTokens } from "./sessions/session-tokens.ts";
 import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
+import { createLimitInvitations } from "./teams/invitation-limits.ts";
 import { createInvitationService } from "./teams/invitations.ts";
 import { createLeaveTeams } from "./teams/leave-all.ts";
 import { createMembership } from "./teams/membership.ts";
@@ -237,7 +238,15 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     apiKeys: apiKeys.service,
     importApiKey: apiKeys.importKey,
     teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
-    invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
+    invitations: createInvitationService({
+      store: teamStore,
+      users: store,
+      membership,
+      limit: createLimitInvitations(limiter),
+      sendMail,
+      transact,
+      now,
+    }),
     /** For the services that cost something. */
     spend: apiKeys.credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),
