@@ -73,7 +73,7 @@ export function createInvitationService({ store, users, membership, limit, sendM
           unit.tx,
         );
         const inviter = await users.findUser(call.actor.userId, unit.tx);
-        await sendMail(unit, invitationMail({ to: email, team: team.name, role, token, inviter: inviter?.email ?? "Somebody" }));
+        await sendMail(unit, invitationMail({ to: email, team: team.name, role, token, inviter }));
         unit.publish(teamInvitationSent, { ...addressOf(team, call.actor.userId, call), data: { invitationId: row.id, role } });
         return toInvitationView(row);
       });
