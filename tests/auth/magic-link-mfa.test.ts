@@ -82,6 +82,7 @@ async function withLink() {
     leaveTeams: nobody,
     closeAccount: nobody,
     transact,
+    tellOwner: nobody,
     verification: "optional",
   });
   const user = await users.insertUser({ id: `usr_${randomToken(8)}`, email: `${randomToken(9)}@example.com` });

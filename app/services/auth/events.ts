@@ -10,6 +10,9 @@ export const userSignedUp = defineEvent({
   data: z.object({ role: z.enum(["user", "admin"]) }),
 });
 
+/** The subject is the user whose address somebody tried to sign up with. */
+export const signupRepeated = defineEvent({ type: "security.signup_repeated", audited: true, data: z.object({}) });
+
 /** The subject is the user. An administrator changed the account. */
 export const userUpdated = defineEvent({
   type: "user.updated",

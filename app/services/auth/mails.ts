@@ -35,6 +35,18 @@ export function loginNotice(user: Recipient, sighting: Sighting, suspicions: rea
   };
 }
 
+export function knownAddressNotice(user: Recipient): Mail {
+  return {
+    to: user.email,
+    subject: "You have an account already",
+    text: letter(user, [
+      "Somebody tried to sign up with your address, which has an account. Nothing has changed.",
+      'If it was you, log in. If you do not remember the password, ask for a link to choose a new one with "forgot password".',
+      "If it was not you, there is nothing to do.",
+    ]),
+  };
+}
+
 /** To an address that may or may not have an account. The token is good for one acceptance by an account with that address. */
 export function invitationMail(about: {
   readonly to: string;
@@ -48,7 +60,7 @@ export function invitationMail(about: {
   return {
     to: about.to,
     subject: `Invitation to the team ${team}`,
-    text: letter({ name: null, emailVerifiedAt: null }, [
+    text: letterTo(null, [
       `${inviter} invites you to the team ${team} as ${about.role}.`,
       "To accept within seven days, log in to (or sign up for) an account with this e-mail address and enter this code:",
       about.token,
@@ -58,11 +70,15 @@ export function invitationMail(about: {
 }
 
 /** To an address without an account. */
-export function accountInvitationMail(to: Recipient, { inviter, link }: { readonly inviter: string; readonly link: string }): Mail {
+export function accountInvitationMail(
+  to: Pick<Recipient, "email" | "name">,
+  { inviter, link }: { readonly inviter: string; readonly link: string },
+): Mail {
   return {
     to: to.email,
     subject: "You are invited to sign up",
-    text: letter(to, [
+    // An administrator has chosen the name.
+    text: letterTo(to.name, [
       `${inviter} invites you to an account. Make it with this link, within seven days, with this e-mail address:`,
       link,
       "If you do not know what this is about, there is nothing to do.",
@@ -113,7 +129,11 @@ export function identityNotice(
  * have chosen it, to write to a stranger in our name.
  */
 export function letter({ name, emailVerifiedAt }: Omit<Recipient, "email">, paragraphs: readonly string[]): string {
-  return [`Hello${name && emailVerifiedAt ? ` ${name}` : ""},`, ...paragraphs].join("\n\n");
+  return letterTo(emailVerifiedAt && name, paragraphs);
+}
+
+function letterTo(name: string | null, paragraphs: readonly string[]): string {
+  return [`Hello${name ? ` ${name}` : ""},`, ...paragraphs].join("\n\n");
 }
 
 /** Mail programs make links of what looks like an address. */

@@ -14,6 +14,7 @@ import { createAddressProofStore } from "./address-proof/store.ts";
 import { openApiKeys } from "./api-keys/open.ts";
 import { createCan } from "./can.ts";
 import { createAnswerFirst } from "./email/answer-first.ts";
+import { createTellOwner } from "./email/known-address.ts";
 import { createMailedLinks } from "./email/links.ts";
 import { createEmailService } from "./email/service.ts";
 import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
@@ -160,7 +161,18 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   const oneTimeTokens = createOneTimeTokens({ store, now });
   const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, proveAddress, transact, sendMail, publicUrl, now });
   const { emailVerification: verification } = settings;
-  const email = createEmailService({ users: store, links, answerFirst, logIn, leaveTeams, closeAccount, transact, verification });
+  const tellOwner = createTellOwner({ limiter, transact, sendMail });
+  const email = createEmailService({
+    users: store,
+    links,
+    answerFirst,
+    logIn,
+    leaveTeams,
+    closeAccount,
+    tellOwner,
+    transact,
+    verification,
+  });
   const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
   const passwordService = createPasswordService({
     users: store,
@@ -219,6 +231,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, closeAccount, now });
 
   const membership = createMembership(teamStore);
+  const limit = createLimitInvitations(limiter);
   const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
   const passkeys = openPasskeys({
     db,
@@ -238,15 +251,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     apiKeys: apiKeys.service,
     importApiKey: apiKeys.importKey,
     teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
-    invitations: createInvitationService({
-      store: teamStore,
-      users: store,
-      membership,
-      limit: createLimitInvitations(limiter),
-      sendMail,
-      transact,
-      now,
-    }),
+    invitations: createInvitationService({ store: teamStore, users: store, membership, limit, sendMail, transact, now }),
     /** For the services that cost something. */
     spend: apiKeys.credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),

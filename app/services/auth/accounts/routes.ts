@@ -43,7 +43,7 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         path: "/v1/auth/signup",
         summary: "Create an account and log in",
         description:
-          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed. With KEELSON_SIGNUP=invite it takes an `invitation`, which verifies the address and gives the role.",
+          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed. Then it does not tell whether the address has an account either: the mail does. With KEELSON_SIGNUP=invite it takes an `invitation`, which verifies the address and gives the role.",
         request: { body: jsonBody(signupRequest) },
         responses: {
           201: jsonAnswer("The account, its session and tokens", signedUp),

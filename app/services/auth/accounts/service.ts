@@ -16,6 +16,7 @@ import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import { toUserView, type UserView } from "../views.ts";
 import type { loginRequest, setupRequest, signupRequest, updateMeRequest } from "./schema.ts";
+import { createUndisclosedSignup } from "./undisclosed-signup.ts";
 
 export type AccountService = ReturnType<typeof createAccountService>;
 
@@ -27,7 +28,7 @@ export interface AccountDeps {
   readonly policy: PasswordPolicy;
   readonly checkPassword: CheckPassword;
   readonly holdChecked: HoldChecked;
-  readonly email: Pick<EmailService, "greet" | "assertVerified">;
+  readonly email: Pick<EmailService, "greet" | "assertVerified" | "tellMailbox">;
   readonly invitations: Pick<AccountInvitations, "isOpen" | "take" | "announceAccepted">;
   readonly requireVerifiedEmail: boolean;
   readonly signup: "open" | "invite" | "closed";
@@ -39,6 +40,7 @@ type Invited = NonNullable<Awaited<ReturnType<AccountInvitations["take"]>>>;
 
 export function createAccountService(deps: AccountDeps) {
   const { store, transact, logIn, passwords, policy, checkPassword, holdChecked, invitations, signup, now } = deps;
+  const signUpUndisclosed = createUndisclosedSignup({ store, transact, email: deps.email, now });
 
   const createUser = async (
     unit: Unit,
@@ -86,12 +88,13 @@ export function createAccountService(deps: AccountDeps) {
   };
 
   return {
-    /** Only the account, without a session, where the e-mail address must be verified first. */
+    /** Only an account, without a session, where the e-mail address must be verified first; whether it was made, the mail tells. */
     signup: async (input: Signup, origin: RequestOrigin): Promise<SignedIn | { readonly user: UserView }> => {
       const { invitation: token, email } = input;
       if (signup === "closed" || (signup === "invite" && token === undefined)) throw new Problem("signup_closed");
       if (token !== undefined && !(await invitations.isOpen({ token, email }))) throw badInvitation();
       const passwordHash = await hashNew(input);
+      if (deps.requireVerifiedEmail && token === undefined) return signUpUndisclosed({ email, name: input.name, passwordHash }, origin);
       return transact(async (unit) => {
         if (token !== undefined) {
           const invited = await invitations.take(unit, { token, email });
@@ -100,7 +103,6 @@ export function createAccountService(deps: AccountDeps) {
         }
         const user = await createUser(unit, input, { passwordHash, role: "user", origin });
         await deps.email.greet(unit, user, origin);
-        if (deps.requireVerifiedEmail) return { user: toUserView(user) };
         return logIn.open(unit, { user, method: "pwd", origin });
       });
     },
