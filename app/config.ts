@@ -195,6 +195,7 @@ export function authSettings(config: Config): AuthSettings {
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
     apiKeysMax: config.KEELSON_API_KEYS_MAX,
+    requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
     oauth: {
       publicUrl: config.KEELSON_PUBLIC_URL ?? "http://localhost",
       providers: config.KEELSON_OAUTH_PROVIDERS ?? [],

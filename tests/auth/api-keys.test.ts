@@ -366,7 +366,7 @@ test("a limit of its own: shown in the headers, counted for the key alone", asyn
   const other = await make(ada.token);
   for (let left = 2; left >= 0; left -= 1) {
     const answer = await withKey("/v1/tasks", key);
-    expect([answer.status, answer.headers.get("ratelimit-policy")]).toEqual([200, `"api-key";q=3;w=60`]);
+    expect([answer.status, answer.headers.get("ratelimit-policy")]).toEqual([200, `"api-key";q=3;w=60, "default";q=60000;w=60`]);
     expect(answer.headers.get("ratelimit")).toStartWith(`"api-key";r=${left};t=`);
   }
   expectProblem(await withKey("/v1/tasks", key), "rate_limited");

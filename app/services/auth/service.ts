@@ -142,8 +142,8 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
 
   const teamStore = createTeamStore(db);
-  const { publicUrl, apiKeysMax: keysMax } = settings;
-  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, keysMax, now, log });
+  const { publicUrl } = settings;
+  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, settings, now, log });
   const keys = apiKeys.authority;
   const leaveTeams = createLeaveTeams({ store: teamStore, keys });
   const proveAddress = createProveAddress({
