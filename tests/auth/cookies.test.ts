@@ -108,6 +108,21 @@ describe("writes that only a cookie vouches for (CSRF)", () => {
     expectProblem(await attempt(headers), "cross_site_request");
   });
 
+  test.each(["ftp:", "https:"])("our host on %s: 403", async (scheme) => {
+    expectProblem(await attempt({ origin: running.url.replace("http:", scheme) }), "cross_site_request");
+  });
+
+  test("with KEELSON_PUBLIC_URL a page of that origin may, and one of the host that the request came to may not", async () => {
+    await using copy = await startTestCopy("postgres", { KEELSON_PUBLIC_URL: "https://api.example.com/keelson" });
+    const { email, password } = await signUp(copy.url);
+    const cookie = jarOf(await request(copy.url, "/v1/auth/login", { body: { email, password }, headers: asCookies }));
+    const write = (headers: Record<string, string>) =>
+      request(copy.url, "/v1/me", { method: "PATCH", body: { name: "Ada" }, headers: { cookie, ...headers } });
+    expect((await write({ origin: "https://api.example.com" })).status).toBe(200);
+    for (const origin of ["http://api.example.com", "https://api.example.com:8443", copy.url])
+      expectProblem(await write({ origin, host: "api.example.com" }), "cross_site_request");
+  }, 30_000);
+
   test("refresh and log-out by cookie are writes", async () => {
     const { cookie } = await logInByCookie();
     const headers = { cookie, origin: "https://evil.example" };

@@ -43,7 +43,7 @@ const auth = await openAuthService({
   now,
   log,
 });
-const sameOrigin = requireSameOrigin([]);
+const sameOrigin = requireSameOrigin({ own: undefined, trusted: [] });
 const guards = createGuards({
   verify: auth.verify,
   sameOrigin,
