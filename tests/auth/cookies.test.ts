@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Answer, request, signUp } from "../client.ts";
 import { startTestCopy, type TestCopy } from "../copy.ts";
 import { expectProblem, pointersOf } from "../problem.ts";
+import { mailTo, tokenIn } from "./mailbox.ts";
 
 const app = "https://app.example.com";
 let running: TestCopy;
@@ -56,6 +57,16 @@ describe("tokens in cookies", () => {
     const other = await signUp(running.url);
     expect((await request(running.url, "/v1/me", { headers: { cookie }, token: other.token })).body.user.id).toBe(other.id);
     expectProblem(await request(running.url, "/v1/me", { headers: { cookie }, token: "a.b.c" }), "invalid_token");
+  });
+
+  test("a log-in by link sets them too", async () => {
+    const { email } = await signUp(running.url);
+    await request(running.url, "/v1/auth/magic-link", { body: { email } });
+    const token = tokenIn(await mailTo(running.url, email, "Your log-in link"));
+    const answer = await request(running.url, "/v1/auth/magic-link/verify", { body: { token }, headers: asCookies });
+    expect([answer.status, answer.headers.getSetCookie().length, answer.headers.get("cache-control")]).toEqual([200, 2, "no-store"]);
+    expect(answer.body).not.toHaveProperty("accessToken");
+    expect((await request(running.url, "/v1/me", { headers: { cookie: jarOf(answer) } })).body.user.email).toBe(email);
   });
 
   test("a refresh takes the cookie and sets new ones", async () => {
