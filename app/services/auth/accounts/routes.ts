@@ -79,12 +79,7 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
           200: { description: "A form that creates the first administrator", content: { "text/html": { schema: z.string() } } },
         },
       }),
-      (c) =>
-        c.body(setupPage, 200, {
-          "content-type": "text/html; charset=utf-8",
-          "cache-control": "no-store",
-          "referrer-policy": "no-referrer",
-        }),
+      (c) => c.body(setupPage, 200, pageHeaders),
     )
     .openapi(
       createRoute({
