@@ -20,6 +20,9 @@ export const userUpdated = defineEvent({
   data: z.object({ role: z.enum(["user", "admin"]).optional(), disabled: z.boolean().optional() }),
 });
 
+/** The subject is the user, who changed what the account is called; the names themselves are not for the audit log. */
+export const userRenamed = defineEvent({ type: "user.renamed", audited: true, data: z.object({}) });
+
 /** The subject is the user, who closed the account. */
 export const userDeleted = defineEvent({ type: "user.deleted", audited: true, data: z.object({}) });
 

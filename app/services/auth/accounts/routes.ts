@@ -128,6 +128,6 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         request: { body: jsonBody(updateMeRequest) },
         responses: { 200: jsonAnswer("The account", userAnswer), ...problemAnswers(...writeProblems, "unauthenticated") },
       }),
-      async (c) => c.json({ user: await accounts.updateMe(actorOf(c), c.req.valid("json")) }, 200),
+      async (c) => c.json({ user: await accounts.updateMe({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("json")) }, 200),
     );
 }

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
-import { userDisowned } from "../events.ts";
+import { loginFailed, userDisowned } from "../events.ts";
 import type { LogIn } from "../log-in.ts";
 import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
@@ -48,7 +48,10 @@ export function createEmailService(deps: EmailServiceDeps) {
     /** Throws `Problem` (`email_not_verified`) where that is required, after sending another mail; for users who have shown their password. */
     assertVerified: async (user: UserRow, origin: RequestOrigin): Promise<void> => {
       if (verification !== "required" || user.emailVerifiedAt || user.disabledAt) return;
-      await transact((unit) => links.send(unit, user, { purpose: "verify_email", origin }));
+      await transact(async (unit) => {
+        unit.publish(loginFailed, { subject: user.id, audience: user.id, origin, data: { reason: "address not verified" } });
+        await links.send(unit, user, { purpose: "verify_email", origin });
+      });
       throw new Problem("email_not_verified");
     },
 
