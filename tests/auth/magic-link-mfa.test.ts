@@ -87,6 +87,7 @@ async function withLink() {
     leaveTeams: nobody,
     closeAccount: nobody,
     transact: createTransactLogIn({ transact, tries: { count: async () => undefined } }),
+    tellOwner: nobody,
     verification: "optional",
   });
   const user = await users.insertUser({ id: `usr_${randomToken(8)}`, email: `${randomToken(9)}@example.com` });

@@ -36,6 +36,8 @@ async function found(owner: SignedInUser): Promise<string> {
 
 const invite = (by: SignedInUser, team: string, to: { readonly email: string; readonly role?: string }) =>
   send("POST", `/v1/teams/${team}/members`, by.token, { email: to.email, role: to.role ?? "member" });
+/** As if the last mails had been sent a while ago. */
+const aMinutePasses = () => database`delete from limiter_windows where policy = 'invitation-address'`;
 const accept = (user: SignedInUser, token: string) => send("POST", "/v1/teams/invitations/accept", user.token, { token });
 
 /** From the mail, where alone it is. */
@@ -128,6 +130,7 @@ describe("invitations", () => {
     const team = await found(ada);
     await invite(ada, team, bob);
     const first = await codeFor(bob.email);
+    await aMinutePasses();
     const again = await invite(ada, team, bob);
     const second = await codeFor(bob.email, first);
     expectProblem(await accept(bob, first), "not_found");
@@ -154,6 +157,49 @@ describe("invitations", () => {
     const ada = await signUp(running.url);
     const team = await found(ada);
     expectProblem(await invite(ada, team, await join(ada, team, "member")), "conflict");
+  });
+});
+
+describe("invitations are no mail cannon", () => {
+  test("one mail a minute from a team to an address, at once, in any spelling and after a withdrawal", async () => {
+    const ada = await signUp(running.url);
+    const [team, other] = [await found(ada), await found(ada)];
+    const email = `${randomToken(9)}@example.com`;
+    const answers = await Promise.all(Array.from({ length: 12 }, () => invite(ada, team, { email })));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([202, ...Array(11).fill(429)]);
+    const sent = answers.find(({ status }) => status === 202)?.body.invitation;
+    await send("DELETE", `/v1/teams/${team}/invitations/${sent.id}`, ada.token);
+    const again = await invite(ada, team, { email: email.toUpperCase() });
+    expectProblem(again, "rate_limited");
+    expect(Number(again.headers.get("retry-after"))).toBeWithin(1, 61);
+    expect((await invite(ada, other, { email })).status).toBe(202);
+    await aMinutePasses();
+    expect((await invite(ada, team, { email })).status).toBe(202);
+  });
+
+  test("fifty a day from a user, in all teams and whatever is withdrawn", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    const [team, other] = [await found(ada), await found(ada)];
+    await database`insert into team_members (team_id, user_id, role) values (${team}, ${bob.id}, 'admin')`;
+    for (let n = 0; n < 50; n += 1) {
+      const sent = await invite(ada, team, { email: `${randomToken(9)}@example.com` });
+      expect(sent.status).toBe(202);
+      await send("DELETE", `/v1/teams/${team}/invitations/${sent.body.invitation.id}`, ada.token);
+    }
+    for (const id of [team, other]) {
+      const refused = await invite(ada, id, { email: `${randomToken(9)}@example.com` });
+      expectProblem(refused, "rate_limited");
+      expect(Number(refused.headers.get("retry-after"))).toBeWithin(86_000, 86_401);
+    }
+    expect((await invite(bob, team, { email: `${randomToken(9)}@example.com` })).status).toBe(202);
+  }, 60_000);
+
+  test("what is refused for another reason counts for nothing", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    const team = await found(ada);
+    const helper = await put(team, "admin");
+    expectProblem(await invite(helper, team, { email: bob.email, role: "admin" }), "forbidden");
+    expect((await invite(helper, team, bob)).status).toBe(202);
   });
 });
 

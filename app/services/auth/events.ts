@@ -10,12 +10,18 @@ export const userSignedUp = defineEvent({
   data: z.object({ role: z.enum(["user", "admin"]) }),
 });
 
+/** The subject is the user whose address somebody tried to sign up with. */
+export const signupRepeated = defineEvent({ type: "security.signup_repeated", audited: true, data: z.object({}) });
+
 /** The subject is the user. An administrator changed the account. */
 export const userUpdated = defineEvent({
   type: "user.updated",
   audited: true,
   data: z.object({ role: z.enum(["user", "admin"]).optional(), disabled: z.boolean().optional() }),
 });
+
+/** The subject is the user, who changed what the account is called; the names themselves are not for the audit log. */
+export const userRenamed = defineEvent({ type: "user.renamed", audited: true, data: z.object({}) });
 
 /** The subject is the user, who closed the account. */
 export const userDeleted = defineEvent({ type: "user.deleted", audited: true, data: z.object({}) });

@@ -14,6 +14,7 @@ import { createAddressProofStore } from "./address-proof/store.ts";
 import { openApiKeys } from "./api-keys/open.ts";
 import { createCan } from "./can.ts";
 import { createAnswerFirst } from "./email/answer-first.ts";
+import { createTellOwner } from "./email/known-address.ts";
 import { createMailedLinks } from "./email/links.ts";
 import { createEmailService } from "./email/service.ts";
 import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
@@ -37,6 +38,7 @@ import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
 import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
+import { createLimitInvitations } from "./teams/invitation-limits.ts";
 import { createInvitationService } from "./teams/invitations.ts";
 import { createLeaveTeams } from "./teams/leave-all.ts";
 import { createMembership } from "./teams/membership.ts";
@@ -131,8 +133,8 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
 
   const teamStore = createTeamStore(db);
-  const { publicUrl, apiKeysMax: keysMax } = settings;
-  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, keysMax, now, log });
+  const { publicUrl } = settings;
+  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, settings, now, log });
   const keys = apiKeys.authority;
   const leaveTeams = createLeaveTeams({ store: teamStore, keys });
   const proveAddress = createProveAddress({
@@ -150,6 +152,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   const oneTimeTokens = createOneTimeTokens({ store, now });
   const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, proveAddress, transact, sendMail, publicUrl, now });
   const { emailVerification: verification } = settings;
+  const tellOwner = createTellOwner({ limiter, transact, sendMail });
   const email = createEmailService({
     users: store,
     links,
@@ -157,6 +160,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     logIn,
     leaveTeams,
     closeAccount,
+    tellOwner,
     transact: transactLogIn,
     verification,
   });
@@ -218,6 +222,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, closeAccount, now });
 
   const membership = createMembership(teamStore);
+  const limit = createLimitInvitations(limiter);
   const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
   const passkeys = openPasskeys({
     db,
@@ -237,7 +242,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     apiKeys: apiKeys.service,
     importApiKey: apiKeys.importKey,
     teams: createTeamService({ store: teamStore, users: store, membership, keys, transact, now }),
-    invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
+    invitations: createInvitationService({ store: teamStore, users: store, membership, limit, sendMail, transact, now }),
     /** For the services that cost something. */
     spend: apiKeys.credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),

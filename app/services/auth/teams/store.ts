@@ -163,7 +163,8 @@ export function createTeamStore(db: Db) {
         .orderBy(asc(teamMembers.userId))
         .limit(page.limit),
 
-    countInvitations: (teamId: string, on: Queryable): Promise<number> => on.$count(teamInvitations, eq(teamInvitations.teamId, teamId)),
+    countInvitations: (teamId: string, on: Queryable = db): Promise<number> =>
+      on.$count(teamInvitations, eq(teamInvitations.teamId, teamId)),
 
     /** In place of an earlier one to the same address. */
     replaceInvitation: async (row: typeof teamInvitations.$inferInsert, on: Queryable): Promise<InvitationRow> => {
