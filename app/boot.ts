@@ -2,7 +2,7 @@ import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
 import { createSandboxClient, isCancelled, isSandboxAway } from "../workers/sandbox-client.ts";
 import { startThreads } from "../workers/start-threads.ts";
-import { authSettings, type Config, sandboxBounds, trustedOrigins } from "./config.ts";
+import { authSettings, type Config, pageOrigins, sandboxBounds } from "./config.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
 import { createGuards } from "./http/guards.ts";
 import { createReadiness } from "./http/health.ts";
@@ -156,7 +156,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     now,
   });
 
-  const sameOrigin = requireSameOrigin(trustedOrigins(config));
+  const sameOrigin = requireSameOrigin(pageOrigins(config));
   const guards = createGuards({
     verify: auth.verify,
     limiter,

@@ -197,6 +197,7 @@ export function authSettings(config: Config): AuthSettings {
     sessionsMax: config.KEELSON_SESSIONS_MAX,
     bindNetwork: config.KEELSON_SESSION_BIND_NETWORK,
     apiKeysMax: config.KEELSON_API_KEYS_MAX,
+    requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
     oauth: {
       publicUrl: config.KEELSON_PUBLIC_URL ?? "http://localhost",
       providers: config.KEELSON_OAUTH_PROVIDERS ?? [],
@@ -212,8 +213,8 @@ export function authSettings(config: Config): AuthSettings {
 }
 
 /** Pages of these origins may write with our cookies. */
-export function trustedOrigins({ KEELSON_PUBLIC_URL, KEELSON_CORS_ORIGINS }: Environment): readonly string[] {
-  return KEELSON_PUBLIC_URL ? [new URL(KEELSON_PUBLIC_URL).origin, ...KEELSON_CORS_ORIGINS] : KEELSON_CORS_ORIGINS;
+export function pageOrigins({ KEELSON_PUBLIC_URL, KEELSON_CORS_ORIGINS }: Environment) {
+  return { own: KEELSON_PUBLIC_URL && new URL(KEELSON_PUBLIC_URL).origin, trusted: KEELSON_CORS_ORIGINS };
 }
 
 /** Without a setting the links of mails open on this machine, which is where an installation without one is tried out. */

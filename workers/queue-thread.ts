@@ -9,7 +9,11 @@ import type { QueueConsumer } from "../app/platform/queue/port.ts";
 import { createSeal } from "../app/platform/seal.ts";
 import { openQueues } from "../app/platform/substrate.ts";
 import { openAuthAccountData } from "../app/services/auth/account-data.ts";
+import { createKeyAuthority } from "../app/services/auth/api-keys/authority.ts";
+import { createApiKeyStore } from "../app/services/auth/api-keys/store.ts";
 import { createAuthStore } from "../app/services/auth/store.ts";
+import { createLeaveTeams } from "../app/services/auth/teams/leave-all.ts";
+import { createTeamStore } from "../app/services/auth/teams/store.ts";
 import { createNotifyStore } from "../app/services/notify/store.ts";
 import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
@@ -48,10 +52,14 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const executionStore = createExecutionStore(database.db);
   const askSandbox = createSandboxClient(() => sandbox);
   const execute: typeof askSandbox = (request, signal) => askSandbox(request, signal).catch(waitForSandbox);
+  // What copies refuse they learn from the rows that this leaves.
+  const keys = createKeyAuthority({ store: createApiKeyStore(database.db), revocations: { learn: () => undefined }, now });
+  const leaveTeams = createLeaveTeams({ store: createTeamStore(database.db), keys });
   const handlers = createHandlers({
     sandbox: { store: executionStore, transact, execute, now },
     auth: {
       store: authStore,
+      leaveTeams,
       accountData: [taskAccountData(taskStore), sandboxAccountData(executionStore), openAuthAccountData(database.db)],
       transact,
     },

@@ -1,4 +1,5 @@
 import { sandboxBounds } from "../config.ts";
+import { createGuards } from "../http/guards.ts";
 import { healthRoutes } from "../http/health.ts";
 import { describeApi } from "../http/openapi.ts";
 import { createRoutes } from "../http/route.ts";
@@ -10,7 +11,16 @@ import { withConfig } from "./configure.ts";
 export function run(options: CommandOptions): Promise<number> {
   return withConfig(options, async (config) => {
     const api = createRoutes();
-    const guards = { credentials: [], signedInCredentials: [], open: [], signedIn: [], admin: [] };
+    const guards = createGuards({
+      verify: neverCalled(),
+      limiter: neverCalled(),
+      idempotencyRecords: neverCalled(),
+      sameOrigin: neverCalled(),
+      bodyBytesMax: config.KEELSON_BODY_BYTES_MAX,
+      requestsPerMinute: config.KEELSON_RATE_LIMIT_PER_MINUTE,
+      refusalsPerMinute: config.KEELSON_REFUSED_LIMIT_PER_MINUTE,
+      credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
+    });
     api.route("/", healthRoutes({ readiness: neverCalled() }));
     const routes = serviceRoutes({
       auth: neverCalled(),

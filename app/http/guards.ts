@@ -41,10 +41,10 @@ export function createGuards(deps: GuardDeps): Guards {
   const tries = rateLimit(deps.limiter, credentials, byAddress);
   const userLimit = rateLimitCaller(deps.limiter, general);
   return {
-    credentials: [guard(once, tries, requireJson, smallSize)],
-    signedInCredentials: [guard(once, user, userLimit, requireScope, tries, requireJson, smallSize)],
-    open: [guard(once, rateLimit(deps.limiter, general, byAddress), requireJson, size)],
-    signedIn: [guard(once, user, userLimit, requireScope, requireJson, size)],
-    admin: [guard(once, user, userLimit, requireScope, requireAdmin, requireJson, size)],
+    credentials: [guard("anybody", once, tries, requireJson, smallSize)],
+    signedInCredentials: [guard("users", once, user, userLimit, requireScope, tries, requireJson, smallSize)],
+    open: [guard("anybody", once, rateLimit(deps.limiter, general, byAddress), requireJson, size)],
+    signedIn: [guard("users", once, user, userLimit, requireScope, requireJson, size)],
+    admin: [guard("admins", once, user, userLimit, requireScope, requireAdmin, requireJson, size)],
   };
 }

@@ -10,7 +10,8 @@ const keyShape = /^[\x21-\x7e]{1,255}$/;
 /**
  * `Idempotency-Key` on POST (IETF draft-ietf-httpapi-idempotency-key-header): the first answer is kept and replayed to the same request;
  * another request under the key is refused (422), a second one while the first runs too (409). Refusals and failures are not kept: they
- * changed nothing, so the next try may do better.
+ * changed nothing, so the next try may do better. Nor are the tokens of a session: they belong into cookies for some, codes and refresh tokens have
+ * protections of their own against coming twice, and a replay would pass them by.
  */
 export function idempotency(records: IdempotencyRecords) {
   return createMiddleware<AppEnv>(function idempotency(c, next) {
@@ -33,6 +34,7 @@ export function idempotency(records: IdempotencyRecords) {
           headers: {
             ...(claim.answer.body.length > 0 ? { "content-type": claim.answer.contentType } : {}),
             "idempotency-replayed": "true",
+            "cache-control": "no-store",
           },
         });
       case "mismatch":
@@ -61,7 +63,7 @@ function scopeOf(c: AppContext): string {
 
 async function keep(c: AppContext, records: IdempotencyRecords, address: { readonly scope: string; readonly key: string }) {
   const { status } = c.res;
-  if (status >= 400) return records.release(address);
+  if (status >= 400 || c.env.issuesTokens) return records.release(address);
   const body = new Uint8Array(await c.res.clone().arrayBuffer());
   await records.keep(address, { status, contentType: c.res.headers.get("content-type") ?? "application/json", body });
 }

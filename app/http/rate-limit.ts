@@ -20,12 +20,19 @@ export function rateLimit(limiter: Limiter, policy: LimitPolicy, key: LimitKey):
   };
 }
 
-/** A key with a limit of its own has a window of its own; everything else counts against the user, so that many keys are not many windows. */
+/**
+ * Everything counts against the user, so that many keys are not many windows. A key with a limit of its own counts against that first; one
+ * whose limit is above the general one, which only administrators grant, against nothing else.
+ */
 export function rateLimitCaller(limiter: Limiter, general: LimitPolicy): Check {
   return function rateLimitCaller(c) {
     const via = c.env.actor?.via;
-    if (via?.kind !== "api_key" || via.rateLimit === undefined) return consume(c, limiter, { policy: general, key: byUser(c) });
-    return consume(c, limiter, { policy: { name: "api-key", limit: via.rateLimit, windowSeconds: 60 }, key: `key:${via.keyId}` });
+    const countForUser = () => consume(c, limiter, { policy: general, key: byUser(c) });
+    if (via?.kind !== "api_key" || via.rateLimit === undefined) return countForUser();
+    const policy = { name: "api-key", limit: via.rateLimit, windowSeconds: 60 };
+    const pending = consume(c, limiter, { policy, key: `key:${via.keyId}` });
+    if (via.rateLimit > general.limit) return pending;
+    return pending instanceof Promise ? pending.then(countForUser) : countForUser();
   };
 }
 
@@ -40,14 +47,20 @@ function consume(c: AppContext, limiter: Limiter, { policy, key }: Counted): voi
 }
 
 function settle(c: AppContext, policy: LimitPolicy, decision: LimitDecision): void {
-  c.env.answerHeaders.set("ratelimit-policy", `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`);
-  c.env.answerHeaders.set("ratelimit", state(policy, decision));
+  tell(c, "ratelimit-policy", `"${policy.name}";q=${policy.limit};w=${policy.windowSeconds}`);
+  tell(c, "ratelimit", state(policy, decision));
   if (!decision.allowed) {
     throw new Problem("rate_limited", {
       detail: `The limit of ${policy.limit} requests per ${policy.windowSeconds} s is used up.`,
       retryAfterSeconds: Math.max(1, decision.resetSeconds),
     });
   }
+}
+
+/** Both headers are lists. */
+function tell({ env: { answerHeaders } }: AppContext, header: string, item: string): void {
+  const told = answerHeaders.get(header);
+  answerHeaders.set(header, told === undefined ? item : `${told}, ${item}`);
 }
 
 function state(policy: LimitPolicy, decision: LimitDecision): string {

@@ -2,6 +2,7 @@ import type { Server } from "bun";
 import type { Actor, RequestOrigin } from "../platform/actor.ts";
 import { newId } from "../platform/ids.ts";
 import type { Logger } from "../platform/logger.ts";
+import { parseAddress } from "../platform/network.ts";
 
 const acceptableId = /^[\w.=-]{1,128}$/;
 /** W3C Trace Context §3.2: version, trace id, parent id, flags; version ff and ids of zeros are not valid. */
@@ -26,6 +27,8 @@ export class RequestContext {
   actor: Actor | undefined = undefined;
   /** Whether a cookie, which the browser sends by itself, is all that was shown. */
   byCookie = false;
+  /** Whether the answer gives out the tokens of a session, which no `Idempotency-Key` brings back. */
+  issuesTokens = false;
   readonly server: Server<undefined>;
   readonly #request: Request;
   readonly #options: RequestContextOptions;
@@ -40,9 +43,10 @@ export class RequestContext {
     this.#options = options;
   }
 
-  /** The client's address. */
+  /** The client's address in its one spelling; undefined when a proxy has written something else in its place. */
   get ip(): string | undefined {
-    return this.#forwardedFor() || this.server.requestIP(this.#request)?.address;
+    const address = this.#forwardedFor() || this.server.requestIP(this.#request)?.address;
+    return address === undefined ? undefined : parseAddress(address);
   }
 
   get origin(): RequestOrigin {

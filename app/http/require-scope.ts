@@ -41,10 +41,10 @@ const serviceOf: Readonly<Record<string, ScopedService>> = {
   compliance: "secrets",
 };
 
-/** A stolen key must not become a log-in, another key or the end of an account (OWASP ASVS 5.0, 7.5 and 8.2): these take a person, whatever the scopes. */
+/** A stolen key must not become a log-in, another key, an administrator or the end of an account (OWASP ASVS 5.0, 7.5 and 8.2): these take a person, whatever the scopes. */
 const peopleOnly: readonly { readonly path: RegExp; readonly methods: RegExp }[] = [
   { path: /^\/v1\/auth(\/|$)/, methods: /./ },
-  { path: /^\/v1\/(api-keys|invitations)(\/|$)/, methods: /^(?!GET|HEAD)/ },
+  { path: /^\/v1\/(api-keys|users|invitations)(\/|$)/, methods: /^(?!GET|HEAD)/ },
   { path: /^\/v1\/me(\/|$)/, methods: /^DELETE$/ },
   { path: /^\/v1\/teams\/invitations(\/|$)/, methods: /./ },
 ];

@@ -21,7 +21,7 @@ export interface ApiKeyCredential {
   /** A team's key acts for what belongs to the team, and for nothing else. */
   readonly teamId: string | undefined;
   readonly scopes: readonly string[];
-  /** Requests per minute in place of the default. */
+  /** Requests per minute of the key's own. */
   readonly rateLimit: number | undefined;
 }
 

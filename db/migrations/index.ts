@@ -4,7 +4,8 @@ import limiter from "./0002_limiter.sql" with { type: "text" };
 import auth from "./0003_auth.sql" with { type: "text" };
 import keysAndTeams from "./0004_keys_and_teams.sql" with { type: "text" };
 import accountInvitations from "./0005_account_invitations.sql" with { type: "text" };
-import queues from "./0006_queues.sql" with { type: "text" };
+import revocationOrder from "./0006_revocation_order.sql" with { type: "text" };
+import queues from "./0007_queues.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -19,5 +20,6 @@ export const migrations: readonly Migration[] = [
   { name: "0003_auth", sql: auth },
   { name: "0004_keys_and_teams", sql: keysAndTeams },
   { name: "0005_account_invitations", sql: accountInvitations },
-  { name: "0006_queues", sql: queues },
+  { name: "0006_revocation_order", sql: revocationOrder },
+  { name: "0007_queues", sql: queues },
 ];

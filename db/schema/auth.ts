@@ -1,6 +1,7 @@
+import { sql } from "drizzle-orm";
 import { bigint, boolean, integer, json, jsonb, numeric, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import type { JWK } from "jose";
-import { bytes, moment } from "../columns.ts";
+import { bytes, moment, transactionId } from "../columns.ts";
 
 export const users = pgTable("users", {
   id: text().primaryKey(),
@@ -63,6 +64,7 @@ export const revocations = pgTable("revocations", {
   /** Tokens of lower versions are refused; null: all of the session's. */
   minVersion: integer("min_version"),
   at: moment("at").notNull(),
+  xact: transactionId("xact").notNull().default(sql`pg_current_xact_id()`),
 });
 
 export const signingKeys = pgTable("signing_keys", {

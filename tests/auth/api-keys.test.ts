@@ -189,9 +189,20 @@ describe("scopes", () => {
     expectProblem(await send(method, path, await scopesOf(every), body), "insufficient_scope");
   });
 
-  test.each(["GET /v1/users", "PATCH /v1/users/usr_0"])("a user's key with all scopes is no administrator: %s", async (route) => {
-    const [method = "", path = ""] = route.split(" ");
-    expectProblem(await send(method, path, await scopesOf(every), method === "GET" ? undefined : { disabled: true }), "forbidden");
+  test("a user's key with all scopes is no administrator", async () => {
+    expectProblem(await get("/v1/users", await scopesOf(every)), "forbidden");
+  });
+
+  test.each<readonly [string, string, object | undefined]>([
+    ["PATCH", "", { role: "admin" }],
+    ["PATCH", "", { disabled: true }],
+    ["DELETE", "/sessions", undefined],
+  ])("an administrator's key makes nobody an administrator and shuts nobody out: %s /v1/users/:id%s %j", async (method, suffix, body) => {
+    const [ada, { key }] = [await signUp(running.url), await make(adminToken, { scopes: ["admin"] })];
+    expectProblem(await send(method, `/v1/users/${ada.id}${suffix}`, key, body), "insufficient_scope");
+    expect((await send("GET", `/v1/users/${ada.id}`, key)).body.user).toMatchObject({ role: "user", disabled: false });
+    expect((await get("/v1/me", ada.token)).status).toBe(200);
+    await send("DELETE", `/v1/api-keys/${key.replace("klsn_", "key_").slice(0, 36)}`, adminToken);
   });
 
   test("admin is for administrators", async () => {
@@ -366,7 +377,7 @@ test("a limit of its own: shown in the headers, counted for the key alone", asyn
   const other = await make(ada.token);
   for (let left = 2; left >= 0; left -= 1) {
     const answer = await withKey("/v1/tasks", key);
-    expect([answer.status, answer.headers.get("ratelimit-policy")]).toEqual([200, `"api-key";q=3;w=60`]);
+    expect([answer.status, answer.headers.get("ratelimit-policy")]).toEqual([200, `"api-key";q=3;w=60, "default";q=60000;w=60`]);
     expect(answer.headers.get("ratelimit")).toStartWith(`"api-key";r=${left};t=`);
   }
   expectProblem(await withKey("/v1/tasks", key), "rate_limited");

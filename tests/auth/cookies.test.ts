@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Answer, request, signUp } from "../client.ts";
 import { startTestCopy, type TestCopy } from "../copy.ts";
 import { expectProblem, pointersOf } from "../problem.ts";
+import { mailTo, tokenIn } from "./mailbox.ts";
 
 const app = "https://app.example.com";
 let running: TestCopy;
@@ -58,6 +59,16 @@ describe("tokens in cookies", () => {
     expectProblem(await request(running.url, "/v1/me", { headers: { cookie }, token: "a.b.c" }), "invalid_token");
   });
 
+  test("a log-in by link sets them too", async () => {
+    const { email } = await signUp(running.url);
+    await request(running.url, "/v1/auth/magic-link", { body: { email } });
+    const token = tokenIn(await mailTo(running.url, email, "Your log-in link"));
+    const answer = await request(running.url, "/v1/auth/magic-link/verify", { body: { token }, headers: asCookies });
+    expect([answer.status, answer.headers.getSetCookie().length, answer.headers.get("cache-control")]).toEqual([200, 2, "no-store"]);
+    expect(answer.body).not.toHaveProperty("accessToken");
+    expect((await request(running.url, "/v1/me", { headers: { cookie: jarOf(answer) } })).body.user.email).toBe(email);
+  });
+
   test("a refresh takes the cookie and sets new ones", async () => {
     const { cookie } = await logInByCookie();
     const renewed = await request(running.url, "/v1/auth/refresh", { body: {}, headers: { cookie, ...own() } });
@@ -107,6 +118,21 @@ describe("writes that only a cookie vouches for (CSRF)", () => {
   ])("%s: 403", async (_, headers) => {
     expectProblem(await attempt(headers), "cross_site_request");
   });
+
+  test.each(["ftp:", "https:"])("our host on %s: 403", async (scheme) => {
+    expectProblem(await attempt({ origin: running.url.replace("http:", scheme) }), "cross_site_request");
+  });
+
+  test("with KEELSON_PUBLIC_URL a page of that origin may, and one of the host that the request came to may not", async () => {
+    await using copy = await startTestCopy("postgres", { KEELSON_PUBLIC_URL: "https://api.example.com/keelson" });
+    const { email, password } = await signUp(copy.url);
+    const cookie = jarOf(await request(copy.url, "/v1/auth/login", { body: { email, password }, headers: asCookies }));
+    const write = (headers: Record<string, string>) =>
+      request(copy.url, "/v1/me", { method: "PATCH", body: { name: "Ada" }, headers: { cookie, ...headers } });
+    expect((await write({ origin: "https://api.example.com" })).status).toBe(200);
+    for (const origin of ["http://api.example.com", "https://api.example.com:8443", copy.url])
+      expectProblem(await write({ origin, host: "api.example.com" }), "cross_site_request");
+  }, 30_000);
 
   test("refresh and log-out by cookie are writes", async () => {
     const { cookie } = await logInByCookie();

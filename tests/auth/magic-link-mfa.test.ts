@@ -1,16 +1,20 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { systemNow } from "../../app/platform/clock.ts";
 import { Problem, type ProblemCode } from "../../app/platform/errors.ts";
 import { randomToken } from "../../app/platform/ids.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
+import { createSeal } from "../../app/platform/seal.ts";
 import { createAddressProofStore } from "../../app/services/auth/address-proof/store.ts";
 import { createMailedLinks } from "../../app/services/auth/email/links.ts";
 import { createEmailService } from "../../app/services/auth/email/service.ts";
 import { createLogIn, type SecondFactor } from "../../app/services/auth/log-in.ts";
 import type { Mail } from "../../app/services/auth/mails.ts";
+import { createTransactLogIn } from "../../app/services/auth/mfa/tries.ts";
 import { createOneTimeTokens } from "../../app/services/auth/one-time-tokens.ts";
 import { createPasswordStore } from "../../app/services/auth/passwords/store.ts";
 import { createAuthority } from "../../app/services/auth/sessions/authority.ts";
+import { createKeptAnswers } from "../../app/services/auth/sessions/kept-answers.ts";
 import { createSessionService } from "../../app/services/auth/sessions/service.ts";
 import { createSessionTokens } from "../../app/services/auth/sessions/session-tokens.ts";
 import { createSessionStore } from "../../app/services/auth/sessions/store.ts";
@@ -31,7 +35,7 @@ afterAll(() => database.close());
 const origin = { requestId: "req_test", ip: "203.0.113.1", userAgent: undefined };
 const rightCode = "424242";
 
-const secondFactor: SecondFactor = async (_unit, _userId, code) => {
+const secondFactor: SecondFactor = async (_unit, { code }) => {
   if (code === undefined) throw new Problem("mfa_required");
   if (code !== rightCode) throw new Problem("invalid_credentials");
   return "otp";
@@ -44,7 +48,8 @@ async function withLink() {
   const users = createAuthStore(db);
   const sessionStore = createSessionStore(db);
   const accessTokens = { sign: async () => ({ token: randomToken(), expiresInSeconds: 900 }) };
-  const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds: 3_600, now });
+  const keptAnswers = createKeptAnswers(createSeal(randomBytes(32)));
+  const tokens = createSessionTokens({ store: sessionStore, accessTokens, keptAnswers, refreshSeconds: 3_600, now });
   const sent: Mail[] = [];
   const sendMail = async (_unit: unknown, mail: Mail) => void sent.push(mail);
   const links = createMailedLinks({
@@ -81,7 +86,8 @@ async function withLink() {
     logIn,
     leaveTeams: nobody,
     closeAccount: nobody,
-    transact,
+    transact: createTransactLogIn({ transact, tries: { count: async () => undefined } }),
+    tellOwner: nobody,
     verification: "optional",
   });
   const user = await users.insertUser({ id: `usr_${randomToken(8)}`, email: `${randomToken(9)}@example.com` });

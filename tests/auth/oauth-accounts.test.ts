@@ -45,13 +45,13 @@ describe("an e-mail address that has an account here", () => {
     expect((await running.logIn(person, {})).body.user.id).toBe(user.id);
   });
 
-  test("verified by the provider alone: its owner gets the account, and whoever signed up with it to wait for them is out", async () => {
+  test("verified by the provider, not here (somebody may have signed up with it to wait for the owner): email_taken, nothing linked", async () => {
     const waiting = await signUp(running.url);
     const answer = await running.logIn(newPerson(), vouched(waiting.email));
-    expect([answer.status, answer.body.user]).toMatchObject([200, { id: waiting.id, emailVerified: true }]);
-    expectProblem(await request(running.url, "/v1/me", { token: waiting.token }), "invalid_token");
-    const { email, password } = waiting;
-    expectProblem(await request(running.url, "/v1/auth/login", { body: { email, password } }), "invalid_credentials");
+    expectProblem(answer, "email_taken");
+    expect(answer.body.detail).toContain("link acme there");
+    expect(await identitiesOf(waiting)).toEqual([]);
+    expect((await request(running.url, "/v1/me", { token: waiting.token })).body.user.emailVerified).toBe(false);
   });
 
   test.each<readonly [string, Person]>([

@@ -19,6 +19,7 @@ const logIn = (user: SignedInUser, headers: Record<string, string> = {}) =>
   request(running.url, "/v1/auth/login", { body: { email: user.email, password: user.password }, headers });
 const addUser = (token: string, user: SignedInUser) =>
   post("/v1/auth/session/users", token, { email: user.email, password: user.password });
+const refresh = (refreshToken: string) => request(running.url, "/v1/auth/refresh", { body: { refreshToken } });
 const auditOf = async (subject: string) =>
   (await database`select action from audit_log where subject = ${subject} order by at, id`).map(({ action }) => action);
 
@@ -66,13 +67,22 @@ describe("several users in one session", () => {
     expect(claims.role).toBe("user");
   });
 
-  test("a refresh goes on as the active user, with any refresh token of the session", async () => {
+  test("a refresh goes on as the active user; with the refresh token from before only to the same answer", async () => {
     const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
     const joined = (await addUser(ada.token, bob)).body;
-    for (const refreshToken of [ada.refreshToken, joined.refreshToken]) {
-      const renewed = await request(running.url, "/v1/auth/refresh", { body: { refreshToken } });
-      expect([renewed.status, renewed.body.user.id]).toEqual([200, bob.id]);
-    }
+    const again = await refresh(ada.refreshToken);
+    expect([again.status, again.body]).toEqual([200, joined]);
+    const renewed = await refresh(joined.refreshToken);
+    expect([renewed.status, renewed.body.user.id]).toEqual([200, bob.id]);
+  });
+
+  test("to the user who is active already: 409 and no tokens, for a stolen access token would become a refresh token", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    expectProblem(await post("/v1/auth/session/switch", ada.token, { userId: ada.id }), "conflict");
+    const joined = (await addUser(ada.token, bob)).body;
+    expectProblem(await post("/v1/auth/session/switch", joined.accessToken, { userId: bob.id }), "conflict");
+    expect((await get("/v1/me", joined.accessToken)).status).toBe(200);
+    expect((await refresh(joined.refreshToken)).status).toBe(200);
   });
 
   test("taking the active user out leaves the other one active", async () => {
@@ -173,6 +183,61 @@ describe("the list of sessions and log-out from afar", () => {
     for (let n = 1; n <= max; n += 1) last = (await logIn(ada)).body.accessToken;
     expectProblem(await get("/v1/me", ada.token), "invalid_token");
     expect((await get("/v1/auth/sessions", last)).body.data).toHaveLength(max);
+  });
+});
+
+describe("coming into somebody's session is a log-in", () => {
+  const firefox = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0" };
+  const maxed = () => running.config.KEELSON_SESSIONS_MAX;
+
+  test("audited, suspicious from a new device, and the user gets a mail", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    await request(running.url, "/v1/auth/session/users", {
+      token: ada.token,
+      body: { email: bob.email, password: bob.password },
+      headers: firefox,
+    });
+    expect((await auditOf(bob.id)).slice(-2)).toEqual(["user.logged_in", "security.login_suspicious"]);
+    const mail = await until("the mail is there", async () => {
+      const { body } = await request(running.url, "/dev/mail.json");
+      return body.data.find(({ to, subject }: { to: string; subject: string }) => to === bob.email && subject.startsWith("New log-in"));
+    });
+    expect(mail.text).toContain("Firefox on Linux from 127.0.0.1");
+  });
+
+  test("it counts among the sessions of the user: beyond the maximum the oldest goes", async () => {
+    const bob = await signUp(running.url);
+    let last = "";
+    for (let n = 0; n < maxed(); n += 1) last = (await addUser((await signUp(running.url)).token, bob)).body.accessToken;
+    expectProblem(await get("/v1/me", bob.token), "invalid_token");
+    expect((await get("/v1/auth/sessions", last)).body.data).toHaveLength(maxed());
+  });
+
+  test("too many sessions of one user take that user out of a shared one and log nobody else out", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    await remove(`/v1/auth/session/users/${bob.id}`, bob.token);
+    const shared = (await addUser(ada.token, bob)).body;
+    for (let n = 0; n < maxed(); n += 1) await logIn(bob);
+    const renewed = await refresh(shared.refreshToken);
+    expect([renewed.status, renewed.body.user?.id]).toEqual([200, ada.id]);
+    expect((await get("/v1/auth/session", renewed.body.accessToken)).body.users).toHaveLength(1);
+  });
+
+  test("showing the password again in one's own session ends none", async () => {
+    const ada = await signUp(running.url);
+    const others = [];
+    for (let n = 1; n < maxed(); n += 1) others.push((await logIn(ada)).body.accessToken);
+    expect((await addUser(ada.token, ada)).status).toBe(200);
+    for (const token of others) expect((await get("/v1/me", token)).status).toBe(200);
+  });
+
+  test("the eleventh user: 409, and the ten go on; one of the ten may show the password again", async () => {
+    const ada = await signUp(running.url);
+    let { token } = ada;
+    for (let n = 1; n < 10; n += 1) token = (await addUser(token, await signUp(running.url))).body.accessToken;
+    expectProblem(await addUser(token, await signUp(running.url)), "conflict");
+    expect((await get("/v1/auth/session", token)).body.users).toHaveLength(10);
+    expect((await addUser(token, ada)).body.user.id).toBe(ada.id);
   });
 });
 

@@ -85,6 +85,8 @@ describe("the set-up link", () => {
     const page = await request(running.url, `/v1/auth/setup?token=${running.copy.setupToken}`);
     expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
     expect([page.headers.get("cache-control"), page.headers.get("referrer-policy")]).toEqual(["no-store", "no-referrer"]);
+    expect(page.headers.get("x-frame-options")).toBe("DENY");
+    expect(page.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
     expect(page.body).not.toMatch(/https?:\/\/|src=|href=/);
     expect(page.body).not.toContain(running.copy.setupToken ?? "");
     for (const part of ['name="email"', 'name="password"', 'minlength="8"', 'fetch("/v1/auth/setup"']) expect(page.body).toContain(part);

@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import postgres from "postgres";
+import { systemNow } from "../../app/platform/clock.ts";
 import { randomToken } from "../../app/platform/ids.ts";
+import { createTransact } from "../../app/platform/outbox.ts";
+import { openAuthAccountData } from "../../app/services/auth/account-data.ts";
+import { createKeyAuthority } from "../../app/services/auth/api-keys/authority.ts";
+import { createApiKeyStore } from "../../app/services/auth/api-keys/store.ts";
+import { createEraseUserHandler } from "../../app/services/auth/handlers.ts";
 import { hashToken } from "../../app/services/auth/one-time-tokens.ts";
+import { createAuthStore } from "../../app/services/auth/store.ts";
+import { createLeaveTeams } from "../../app/services/auth/teams/leave-all.ts";
+import { createTeamStore } from "../../app/services/auth/teams/store.ts";
+import { openDatabase } from "../../db/client.ts";
 import { request, type SignedInUser, signUp } from "../client.ts";
 import { expectProblem, pointersOf } from "../problem.ts";
 import { sharedCopy } from "../shared-copy.ts";
@@ -26,6 +36,8 @@ async function found(owner: SignedInUser): Promise<string> {
 
 const invite = (by: SignedInUser, team: string, to: { readonly email: string; readonly role?: string }) =>
   send("POST", `/v1/teams/${team}/members`, by.token, { email: to.email, role: to.role ?? "member" });
+/** As if the last mails had been sent a while ago. */
+const aMinutePasses = () => database`delete from limiter_windows where policy = 'invitation-address'`;
 const accept = (user: SignedInUser, token: string) => send("POST", "/v1/teams/invitations/accept", user.token, { token });
 
 /** From the mail, where alone it is. */
@@ -118,6 +130,7 @@ describe("invitations", () => {
     const team = await found(ada);
     await invite(ada, team, bob);
     const first = await codeFor(bob.email);
+    await aMinutePasses();
     const again = await invite(ada, team, bob);
     const second = await codeFor(bob.email, first);
     expectProblem(await accept(bob, first), "not_found");
@@ -144,6 +157,49 @@ describe("invitations", () => {
     const ada = await signUp(running.url);
     const team = await found(ada);
     expectProblem(await invite(ada, team, await join(ada, team, "member")), "conflict");
+  });
+});
+
+describe("invitations are no mail cannon", () => {
+  test("one mail a minute from a team to an address, at once, in any spelling and after a withdrawal", async () => {
+    const ada = await signUp(running.url);
+    const [team, other] = [await found(ada), await found(ada)];
+    const email = `${randomToken(9)}@example.com`;
+    const answers = await Promise.all(Array.from({ length: 12 }, () => invite(ada, team, { email })));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([202, ...Array(11).fill(429)]);
+    const sent = answers.find(({ status }) => status === 202)?.body.invitation;
+    await send("DELETE", `/v1/teams/${team}/invitations/${sent.id}`, ada.token);
+    const again = await invite(ada, team, { email: email.toUpperCase() });
+    expectProblem(again, "rate_limited");
+    expect(Number(again.headers.get("retry-after"))).toBeWithin(1, 61);
+    expect((await invite(ada, other, { email })).status).toBe(202);
+    await aMinutePasses();
+    expect((await invite(ada, team, { email })).status).toBe(202);
+  });
+
+  test("fifty a day from a user, in all teams and whatever is withdrawn", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    const [team, other] = [await found(ada), await found(ada)];
+    await database`insert into team_members (team_id, user_id, role) values (${team}, ${bob.id}, 'admin')`;
+    for (let n = 0; n < 50; n += 1) {
+      const sent = await invite(ada, team, { email: `${randomToken(9)}@example.com` });
+      expect(sent.status).toBe(202);
+      await send("DELETE", `/v1/teams/${team}/invitations/${sent.body.invitation.id}`, ada.token);
+    }
+    for (const id of [team, other]) {
+      const refused = await invite(ada, id, { email: `${randomToken(9)}@example.com` });
+      expectProblem(refused, "rate_limited");
+      expect(Number(refused.headers.get("retry-after"))).toBeWithin(86_000, 86_401);
+    }
+    expect((await invite(bob, team, { email: `${randomToken(9)}@example.com` })).status).toBe(202);
+  }, 60_000);
+
+  test("what is refused for another reason counts for nothing", async () => {
+    const [ada, bob] = [await signUp(running.url), await signUp(running.url)];
+    const team = await found(ada);
+    const helper = await put(team, "admin");
+    expectProblem(await invite(helper, team, { email: bob.email, role: "admin" }), "forbidden");
+    expect((await invite(helper, team, bob)).status).toBe(202);
   });
 });
 
@@ -271,6 +327,64 @@ describe("the owner", () => {
       ]);
       expect(Object.values(await rolesIn(team)).filter((role) => role === "owner")).toHaveLength(1);
     }
+  });
+
+  test("not to a disabled account, nor to one that is being closed", async () => {
+    const ada = await signUp(running.url);
+    const team = await found(ada);
+    const [disabled, closed] = [await put(team, "admin"), await put(team, "admin")];
+    await database`update users set disabled_at = now() where id in (${disabled.id}, ${closed.id})`;
+    for (const { id } of [disabled, closed])
+      expectProblem(await send("PATCH", `/v1/teams/${team}/members/${id}`, ada.token, { role: "owner" }), "conflict");
+    expect((await rolesIn(team))[ada.id]).toBe("owner");
+  });
+
+  test("handing over while the heir closes the account: whoever owns it then has one", async () => {
+    for (let round = 0; round < 8; round += 1) {
+      const ada = await signUp(running.url);
+      const team = await found(ada);
+      const heir = await put(team, "admin");
+      const [handed, closed] = await Promise.all([
+        send("PATCH", `/v1/teams/${team}/members/${heir.id}`, ada.token, { role: "owner" }),
+        send("DELETE", "/v1/me", heir.token),
+      ]);
+      expect([handed.status, closed.status]).toBeOneOf([
+        [200, 409],
+        [409, 202],
+        [404, 202],
+      ]);
+      expect((await rolesIn(team))[closed.status === 202 ? ada.id : heir.id]).toBe("owner");
+    }
+  });
+
+  test("founding one while closing the account leaves no team without an owner", async () => {
+    for (let round = 0; round < 8; round += 1) {
+      const ada = await signUp(running.url);
+      const [made, closed] = await Promise.all([
+        send("POST", "/v1/teams", ada.token, { name: "Late" }),
+        send("DELETE", "/v1/me", ada.token),
+      ]);
+      expect([made.status, closed.status]).not.toEqual([201, 202]);
+    }
+  });
+
+  test("whose account is erased leaves it to the longest-standing of the highest, and one without others goes", async () => {
+    const ada = await signUp(running.url);
+    const [team, alone] = [await found(ada), await found(ada)];
+    const [away, first] = [await put(team, "admin"), await put(team, "admin")];
+    await put(team, "admin");
+    await put(team, "member");
+    await database`update users set disabled_at = now() where id in (${ada.id}, ${away.id})`;
+    const client = openDatabase({ url: running.config.DATABASE_URL ?? "", connectionsMax: 2, applicationName: "test" });
+    const { db } = client;
+    const transact = createTransact({ db, now: systemNow, wake: () => undefined });
+    const keys = createKeyAuthority({ store: createApiKeyStore(db), revocations: { learn: () => undefined }, now: systemNow });
+    const leaveTeams = createLeaveTeams({ store: createTeamStore(db), keys });
+    const erase = createEraseUserHandler({ store: createAuthStore(db), leaveTeams, accountData: [openAuthAccountData(db)], transact });
+    await erase({ userId: ada.id }, {} as never);
+    await client.close();
+    expect((await rolesIn(team))[first.id]).toBe("owner");
+    expect(await database`select 1 from teams where id = ${alone}`).toHaveLength(0);
   });
 
   test("deletes the team", async () => {

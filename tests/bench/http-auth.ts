@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { signUp } from "../client.ts";
+import { request, signUp } from "../client.ts";
 import { emptyPostgres, testPostgres, testRedis } from "../services.ts";
 import { type Child, startChild } from "./child.ts";
 import type { Bar, Bench, Measure, RunningSide, Sample } from "./harness.ts";
@@ -34,6 +34,14 @@ export const httpAuth: readonly Bench[] = [
     ...sides({ path: "/v1/bench", redis: false }),
   },
   {
+    name: "http-auth-api-key",
+    what: "The same by an API key in X-Api-Key, with its scope and limit; peer: a bare Hono JSON route.",
+    needsRedis: false,
+    rounds: 3,
+    measures: measures.map((it) => (it.name === "requests" ? { ...it, bar: { ratioMin: 0.4 } } : it)),
+    ...sides({ path: "/v1/models", redis: false, by: "api_key" }),
+  },
+  {
     name: "http-auth-better-auth",
     what: "The same; peer: better-auth's get-session with its cookie cache, so that neither asks a database.",
     needsRedis: false,
@@ -60,34 +68,51 @@ export const httpAuth: readonly Bench[] = [
   },
 ];
 
+interface Made {
+  readonly keelson: Child;
+  readonly databaseUrl: string;
+  readonly userId: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** Both sides see one database with one user in it, and get the same request. */
-function sides(options: { readonly path: string; readonly redis: boolean }): Pick<Bench, "subject" | "peer"> {
-  let made: Promise<{ readonly keelson: Child; readonly databaseUrl: string; readonly user: { id: string; token: string } }> | undefined;
-  const make = async () => {
+function sides(options: { readonly path: string; readonly redis: boolean; readonly by?: "api_key" }): Pick<Bench, "subject" | "peer"> {
+  let made: Promise<Made> | undefined;
+  const make = async (): Promise<Made> => {
     const databaseUrl = await testPostgres();
     const redisUrl = options.redis ? await testRedis() : undefined;
     const keelson = await startChild("http-keelson-server.ts", { databaseUrl, redisUrl });
-    return { keelson, databaseUrl, user: await signUp(await keelson.ask("url", {}, z.string())) };
+    const url = await keelson.ask("url", {}, z.string());
+    const { id: userId, token } = await signUp(url);
+    const headers = options.by === "api_key" ? { "x-api-key": await makeKey(url, token) } : { authorization: `Bearer ${token}` };
+    return { keelson, databaseUrl, userId, headers };
   };
   return {
     subject: {
       what: "Keelson",
       start: async () => {
         made = make();
-        const { keelson, user } = await made;
-        return loaded(keelson, { path: options.path, headers: { authorization: `Bearer ${user.token}` } });
+        const { keelson, headers } = await made;
+        return loaded(keelson, { path: options.path, headers });
       },
     },
     peer: {
       what: "bare Hono",
       start: async () => {
         if (made === undefined) throw new Error("the subject starts first: it makes the user");
-        const { databaseUrl, user } = await made;
-        const bare = await startChild("http-bare-server.ts", { databaseUrl, userId: user.id });
-        return loaded(bare, { path: options.path, headers: { authorization: `Bearer ${user.token}` } });
+        const { databaseUrl, userId, headers } = await made;
+        return loaded(await startChild("http-bare-server.ts", { databaseUrl, userId }), { path: options.path, headers });
       },
     },
   };
+}
+
+/** With a limit of its own, which is counted beside the user's. */
+async function makeKey(url: string, token: string): Promise<string> {
+  const body = { name: "bench", scopes: ["ai:read"], rateLimit: 10_000_000 };
+  const answer = await request(url, "/v1/api-keys", { body, token });
+  if (answer.status !== 201) throw new Error(`the key was refused: ${JSON.stringify(answer.body)}`);
+  return answer.body.key;
 }
 
 const cpuUsage = z.object({ user: z.number(), system: z.number() });

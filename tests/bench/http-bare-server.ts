@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import postgres from "postgres";
 import { z } from "zod";
 import { answerParent, argumentOf } from "./child.ts";
@@ -9,8 +9,10 @@ const sql = postgres(databaseUrl, { max: 10, fetch_types: false });
 
 const hash = Bun.password.hash("correct horse battery staple", { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 });
 
+const small = (c: Context) => c.json({ answer: 42, text: "as small as an answer usually is" });
 const app = new Hono()
-  .get("/v1/bench", (c) => c.json({ answer: 42, text: "as small as an answer usually is" }))
+  .get("/v1/bench", small)
+  .get("/v1/models", small)
   .get("/v1/me", async (c) => {
     const [user] = await sql`select id, email, name, role, created_at from users where id = ${userId}`;
     return c.json({ user });

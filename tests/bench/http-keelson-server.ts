@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { authSettings, readConfig } from "../../app/config.ts";
 import { createGuards } from "../../app/http/guards.ts";
-import { bearerSecurity, createRoutes, type Guards, jsonAnswer } from "../../app/http/route.ts";
+import { createRoutes, type Guards, jsonAnswer, keySecurity } from "../../app/http/route.ts";
 import { requireSameOrigin } from "../../app/http/same-origin.ts";
 import { createApp, listen } from "../../app/http/server.ts";
 import { systemNow as now } from "../../app/platform/clock.ts";
@@ -50,7 +50,7 @@ const auth = await openAuthService({
   now,
   log,
 });
-const sameOrigin = requireSameOrigin([]);
+const sameOrigin = requireSameOrigin({ own: undefined, trusted: [] });
 const guards = createGuards({
   verify: auth.verify,
   sameOrigin,
@@ -71,15 +71,18 @@ const app = createApp({
 const http = listen(app, { host: "127.0.0.1", port: 0 });
 answerParent({ url: () => http.url, cpu: () => process.cpuUsage() });
 
+/** One of them where API keys with the scope `ai:read` may come. */
 function benchRoutes(behind: Guards) {
-  return createRoutes().openapi(
-    createRoute({
+  const routes = createRoutes();
+  for (const path of ["/v1/bench", "/v1/models"]) {
+    const route = createRoute({
       method: "get",
-      path: "/v1/bench",
-      security: bearerSecurity,
+      path,
+      security: keySecurity,
       middleware: behind.signedIn,
       responses: { 200: jsonAnswer("A small answer", z.object({ answer: z.number(), text: z.string() })) },
-    }),
-    (c) => c.json({ answer: 42, text: "as small as an answer usually is" }, 200),
-  );
+    });
+    routes.openapi(route, (c) => c.json({ answer: 42, text: "as small as an answer usually is" }, 200));
+  }
+  return routes;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Glob } from "bun";
 import { request } from "../client.ts";
 import { substrates } from "../copy.ts";
-import { expectProblem } from "../problem.ts";
+import { expectProblem, pointersOf } from "../problem.ts";
 import { sharedCopy } from "../shared-copy.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -108,6 +108,47 @@ describe("/openapi.json", () => {
       expect(is.security === undefined || secured, name).toBe(true);
       if (secured) expect(Object.keys(is.responses), name).toContain("401");
     }
+  });
+
+  test("says of each operation what stands before it: limits, bodies, tokens, keys, cookies and idempotency keys", async () => {
+    for (const { name, path, method, is } of operationsOf(await fetchDocument())) {
+      const isWrite = method !== "GET";
+      const expected: readonly (readonly [boolean, number, string])[] = [
+        [!["/healthz", "/readyz"].includes(path), 429, "rate_limited"],
+        [isWrite, 400, "malformed_json"],
+        [isWrite, 413, "payload_too_large"],
+        [isWrite, 415, "unsupported_media_type"],
+        [is.security !== undefined, 401, "unauthenticated"],
+        [is.security !== undefined, 403, "insufficient_scope"],
+        [is.security !== undefined && isWrite, 403, "cross_site_request"],
+        [is.security !== undefined && method === "POST", 409, "idempotency_in_flight"],
+        [is.security !== undefined && method === "POST", 422, "idempotency_mismatch"],
+      ];
+      for (const [applies, status, code] of expected)
+        expect([name, code, is.responses[status]?.description.split(", ").includes(code) ?? false]).toEqual([name, code, applies]);
+      const headers = (is.parameters ?? []).filter((it: Json) => it.in === "header").map((it: Json) => it.name);
+      expect([name, headers]).toEqual([name, is.security !== undefined && method === "POST" ? ["Idempotency-Key"] : []]);
+      expect(
+        Object.values<Json>(is.responses).every(
+          ({ description }) => new Set(description.split(", ")).size === description.split(", ").length,
+        ),
+      ).toBe(true);
+    }
+  });
+
+  test("a write that declares no body takes none", async () => {
+    const body = { email: "root@example.com", password: "correct horse battery staple", token: running.copy.setupToken };
+    const { accessToken: token } = (await request(running.url, "/v1/auth/setup", { body })).body;
+    const bodiless = operationsOf(await fetchDocument()).filter(({ method, is }) => method !== "GET" && !is.requestBody);
+    expect(bodiless.length).toBeGreaterThan(10);
+    for (const { name, method, path } of bodiless) {
+      const send = (rawBody: string) => request(running.url, path.replaceAll(/\{\w+\}/g, "x"), { method, token, rawBody });
+      expect([name, pointersOf(await send('{"secret":"x"}'))]).toEqual([name, ["/secret"]]);
+      for (const rawBody of ["}{", " "]) expectProblem(await send(rawBody), "malformed_json");
+      for (const rawBody of ["[]", "null", "1"]) expectProblem(await send(rawBody), "validation_failed");
+    }
+    for (const rawBody of ["", "{}"])
+      expect((await request(running.url, "/v1/auth/email/resend", { method: "POST", token, rawBody })).status).toBeOneOf([202, 429]);
   });
 
   test("bounds in the document are those of the configuration", async () => {

@@ -57,14 +57,12 @@ describe("same key, same request", () => {
     expect(tasks.body.data).toHaveLength(1);
   });
 
-  test("sign-up: the same account and tokens", async () => {
-    const body = { email: `${freshKey()}@example.com`, password: "correct horse battery staple" };
+  test("a new API key: the same key, and no cache may keep it", async () => {
     const headers = { "idempotency-key": freshKey() };
-    const first = await request(url, "/v1/auth/signup", { body, headers });
-    const second = await request(url, "/v1/auth/signup", { body, headers });
-    expect(first.status).toBe(201);
-    expect([second.status, second.body]).toEqual([201, first.body]);
-    expect((await request(url, "/v1/me", { token: second.body.accessToken })).body.user.email).toBe(body.email);
+    const make = () => request(url, "/v1/api-keys", { token: ada.token, body: { name: "once", scopes: ["tasks:read"] }, headers });
+    const [first, second] = [await make(), await make()];
+    expect([first.status, second.status, second.body]).toEqual([201, 201, first.body]);
+    expect([second.headers.get("idempotency-replayed"), second.headers.get("cache-control")]).toEqual(["true", "no-store"]);
   });
 
   test("204 has no body and no content type, the first time and when replayed", async () => {
@@ -76,6 +74,41 @@ describe("same key, same request", () => {
       expect([answer.status, answer.body, answer.headers.get("content-type")]).toEqual([204, "", null]);
       expect(answer.headers.get("idempotency-replayed")).toBe(replayed);
     }
+  });
+});
+
+describe("tokens of a session are not kept", () => {
+  const send = (path: string, body: unknown, headers: Record<string, string>, token?: string) =>
+    request(url, path, { body, headers, ...(token ? { token } : {}) });
+  const credentials = ({ email, password }: SignedInUser) => ({ email, password });
+
+  test("a log-in that is sent again is a log-in, by the transport that it asks for", async () => {
+    const headers = { "idempotency-key": freshKey() };
+    const first = await send("/v1/auth/login", credentials(ada), headers);
+    const second = await send("/v1/auth/login", credentials(ada), { ...headers, "x-session-transport": "cookie" });
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect([second.headers.get("idempotency-replayed"), second.headers.get("cache-control")]).toEqual([null, "no-store"]);
+    expect([second.body.accessToken, second.headers.getSetCookie().length]).toEqual([undefined, 2]);
+    expect(second.body.session.id).not.toBe(first.body.session.id);
+    expect(await rows(headers["idempotency-key"])).toHaveLength(0);
+  });
+
+  test("a used refresh token that comes back is reuse, whatever its key", async () => {
+    const user = await signUp(url);
+    const headers = { "idempotency-key": freshKey() };
+    const { body } = await send("/v1/auth/refresh", { refreshToken: user.refreshToken }, headers);
+    await send("/v1/auth/refresh", { refreshToken: body.refreshToken }, {});
+    expectProblem(await send("/v1/auth/refresh", { refreshToken: user.refreshToken }, headers), "invalid_refresh_token");
+  });
+
+  test("sign-up, and a user added to a session", async () => {
+    const headers = { "idempotency-key": freshKey() };
+    const body = { email: `${freshKey()}@example.com`, password: "correct horse battery staple" };
+    const made = await send("/v1/auth/signup", body, headers);
+    expectProblem(await send("/v1/auth/signup", body, headers), "email_taken");
+    const joined = await send("/v1/auth/session/users", credentials(bob), headers, made.body.accessToken);
+    expect([joined.status, joined.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    expect(await rows(headers["idempotency-key"])).toHaveLength(0);
   });
 });
 
@@ -215,14 +248,13 @@ describe("the key itself", () => {
 });
 
 describe("at rest", () => {
-  test("the stored answer is sealed: neither tokens nor addresses can be read in the table", async () => {
+  test("the stored answer is sealed: neither keys nor names can be read in the table", async () => {
     const key = freshKey();
-    const body = { email: `${freshKey()}@example.com`, password: "correct horse battery staple" };
-    const { body: answer } = await request(url, "/v1/auth/signup", { body, headers: { "idempotency-key": key } });
+    const body = { name: "a name of its own", scopes: ["tasks:read"] };
+    const { body: answer } = await request(url, "/v1/api-keys", { token: ada.token, body, headers: { "idempotency-key": key } });
     const [row] = await rows(key);
     const stored = `${JSON.stringify(row)} ${Buffer.from(row?.body).toString("latin1")} ${Buffer.from(row?.body).toString("base64")}`;
-    for (const secret of [answer.accessToken, answer.refreshToken, body.email, body.password, "accessToken"])
-      expect(stored).not.toContain(secret);
+    for (const secret of [answer.key, body.name, "scopes"]) expect(stored).not.toContain(secret);
     expect(row?.body.length).toBeGreaterThan(JSON.stringify(answer).length);
   });
 

@@ -109,7 +109,7 @@ describe("paths and methods", () => {
     ["GET", "/v1/auth/login", "POST"],
     ["DELETE", "/v1/auth/login", "POST"],
     ["PROPFIND", "/v1/auth/login", "POST"],
-    ["OPTIONS", "/v1/auth/signup", "POST"],
+    ["OPTIONS", "/v1/auth/login", "POST"],
     ["DELETE", executions, "GET, HEAD, POST"],
     ["POST", "/v1/me", "DELETE, GET, HEAD, PATCH"],
     ["PUT", "/v1/tasks/tsk_1/stream", "GET, HEAD"],

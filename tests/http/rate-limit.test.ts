@@ -111,6 +111,23 @@ describe.each(available)("limits on %s", (substrate) => {
       expect((await tryLogin(`::ffff:203.0.113.${substrate === "redis" ? last : last + 100}`)).status).toBe(401);
   });
 
+  test("another spelling, a port or no address at all is no new address", async () => {
+    const last = substrate === "redis" ? 6 : 7;
+    const spellings = [
+      `10.9.9.${last}`,
+      `10.9.9.${last}:1234`,
+      `::ffff:10.9.9.${last}`,
+      `[::ffff:a09:90${last}]:443`,
+      `0::ffff:0a09:090${last}`,
+    ];
+    const junk = ["junk1", "junk2", "10.9.9.300", "2001:db8::g", "_hidden"];
+    for (const [first = "", ...others] of [spellings, junk]) {
+      expect((await tryLogin(first)).headers.get("ratelimit")).toContain(`;r=${triesPerMinute - 1};`);
+      for (const [n, other] of others.slice(0, -1).entries()) expect(remainingOf(await tryLogin(other))).toBe(triesPerMinute - 2 - n);
+      expectRefused(await tryLogin(others.at(-1) ?? ""));
+    }
+  });
+
   test("health checks, documents and problem pages are never limited", async () => {
     const headers = from(freshAddress());
     for (const path of ["/healthz", "/readyz", "/openapi.json", "/docs", "/problems/rate_limited"]) {

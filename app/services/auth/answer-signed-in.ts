@@ -6,6 +6,7 @@ import type { SignedIn } from "./schema.ts";
 export function signedInBody(c: AppContext, signedIn: SignedIn): Partial<SignedIn> & Omit<SignedIn, "accessToken" | "refreshToken"> {
   // RFC 6749 §5.1: no cache may keep tokens.
   c.header("cache-control", "no-store");
+  c.env.issuesTokens = true;
   if (!wantsCookies(c)) return signedIn;
   setSessionCookies(c, signedIn);
   const { accessToken: _access, refreshToken: _refresh, ...rest } = signedIn;

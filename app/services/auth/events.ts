@@ -10,12 +10,18 @@ export const userSignedUp = defineEvent({
   data: z.object({ role: z.enum(["user", "admin"]) }),
 });
 
+/** The subject is the user whose address somebody tried to sign up with. */
+export const signupRepeated = defineEvent({ type: "security.signup_repeated", audited: true, data: z.object({}) });
+
 /** The subject is the user. An administrator changed the account. */
 export const userUpdated = defineEvent({
   type: "user.updated",
   audited: true,
   data: z.object({ role: z.enum(["user", "admin"]).optional(), disabled: z.boolean().optional() }),
 });
+
+/** The subject is the user, who changed what the account is called; the names themselves are not for the audit log. */
+export const userRenamed = defineEvent({ type: "user.renamed", audited: true, data: z.object({}) });
 
 /** The subject is the user, who closed the account. */
 export const userDeleted = defineEvent({ type: "user.deleted", audited: true, data: z.object({}) });
@@ -189,7 +195,7 @@ export const linkMailed = defineEvent({ type: "user.link_mailed", audited: true,
 export const emailVerified = defineEvent({
   type: "user.email_verified",
   audited: true,
-  data: z.object({ by: z.enum([...linkPurpose.options, "oauth", "invitation"]) }),
+  data: z.object({ by: z.enum([...linkPurpose.options, "invitation"]) }),
 });
 
 /**
@@ -199,7 +205,7 @@ export const emailVerified = defineEvent({
 export const accountReclaimed = defineEvent({
   type: "security.account_reclaimed",
   audited: true,
-  data: z.object({ by: z.enum(["magic_link", "reset_password", "oauth"]), removed: z.array(z.string()) }),
+  data: z.object({ by: z.enum(["magic_link", "reset_password"]), removed: z.array(z.string()) }),
 });
 
 /** The subject is the user: whoever has the mailbox says that the sign-up was not theirs. */

@@ -11,7 +11,11 @@ export interface Mail {
 /** Part of the caller's unit of work: what is rolled back sends nothing. */
 export type SendMail = (unit: Unit, mail: Mail) => Promise<void>;
 
-type Recipient = { readonly email: string; readonly name: string | null };
+interface Recipient {
+  readonly email: string;
+  readonly name: string | null;
+  readonly emailVerifiedAt: Date | null;
+}
 
 const unusual: Readonly<Record<Suspicion, string>> = {
   new_device: "a device that this account has not been used on before",
@@ -31,19 +35,33 @@ export function loginNotice(user: Recipient, sighting: Sighting, suspicions: rea
   };
 }
 
+export function knownAddressNotice(user: Recipient): Mail {
+  return {
+    to: user.email,
+    subject: "You have an account already",
+    text: letter(user, [
+      "Somebody tried to sign up with your address, which has an account. Nothing has changed.",
+      'If it was you, log in. If you do not remember the password, ask for a link to choose a new one with "forgot password".',
+      "If it was not you, there is nothing to do.",
+    ]),
+  };
+}
+
 /** To an address that may or may not have an account. The token is good for one acceptance by an account with that address. */
 export function invitationMail(about: {
   readonly to: string;
   readonly team: string;
   readonly role: string;
-  readonly inviter: string;
+  readonly inviter: Pick<Recipient, "email" | "emailVerifiedAt"> | undefined;
   readonly token: string;
 }): Mail {
+  const team = `"${linkless(about.team)}"`;
+  const inviter = about.inviter?.emailVerifiedAt ? about.inviter.email : "Somebody";
   return {
     to: about.to,
-    subject: `Invitation to the team "${about.team}"`,
-    text: letter({ email: about.to, name: null }, [
-      `${about.inviter} invites you to the team "${about.team}" as ${about.role}.`,
+    subject: `Invitation to the team ${team}`,
+    text: letterTo(null, [
+      `${inviter} invites you to the team ${team} as ${about.role}.`,
       "To accept within seven days, log in to (or sign up for) an account with this e-mail address and enter this code:",
       about.token,
       "If you do not know what this is about, there is nothing to do.",
@@ -52,11 +70,15 @@ export function invitationMail(about: {
 }
 
 /** To an address without an account. */
-export function accountInvitationMail(to: Recipient, { inviter, link }: { readonly inviter: string; readonly link: string }): Mail {
+export function accountInvitationMail(
+  to: Pick<Recipient, "email" | "name">,
+  { inviter, link }: { readonly inviter: string; readonly link: string },
+): Mail {
   return {
     to: to.email,
     subject: "You are invited to sign up",
-    text: letter(to, [
+    // An administrator has chosen the name.
+    text: letterTo(to.name, [
       `${inviter} invites you to an account. Make it with this link, within seven days, with this e-mail address:`,
       link,
       "If you do not know what this is about, there is nothing to do.",
@@ -102,7 +124,19 @@ export function identityNotice(
   };
 }
 
-/** Greeting and paragraphs, as all mails of this service look. */
-export function letter(user: Recipient, paragraphs: readonly string[]): string {
-  return [`Hello${user.name ? ` ${user.name}` : ""},`, ...paragraphs].join("\n\n");
+/**
+ * Greeting and paragraphs, as all mails of this service look. The name only for an address that is verified: until then somebody else may
+ * have chosen it, to write to a stranger in our name.
+ */
+export function letter({ name, emailVerifiedAt }: Omit<Recipient, "email">, paragraphs: readonly string[]): string {
+  return letterTo(emailVerifiedAt && name, paragraphs);
+}
+
+function letterTo(name: string | null, paragraphs: readonly string[]): string {
+  return [`Hello${name ? ` ${name}` : ""},`, ...paragraphs].join("\n\n");
+}
+
+/** Mail programs make links of what looks like an address. */
+function linkless(text: string): string {
+  return text.replaceAll(/[.．。｡:/](?=\S)/g, "$& ");
 }

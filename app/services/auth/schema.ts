@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { storableText } from "../../platform/text.ts";
+import { readableName, storableText } from "../../platform/text.ts";
 
 /** What several parts of the service ask for or answer with. */
 /** The length comes first: the expression behind it takes its time. */
@@ -12,7 +12,7 @@ export const newPassword = z
 /** A password that is only compared: bounded so that nobody has us hash a book. */
 export const anyPassword = z.string().max(1_024);
 export const totp = z.string().max(32).openapi({ description: "A code of the authenticator app, or a recovery code", example: "123456" });
-export const personName = storableText(200).min(1).openapi({ example: "Ada Lovelace" });
+export const personName = readableName(200).openapi({ example: "Ada Lovelace" });
 
 export const user = z
   .object({
@@ -46,4 +46,7 @@ const tokens = z.object({
 export const signedIn = tokens.extend({ user, session });
 export type SignedIn = z.infer<typeof signedIn>;
 /** As it is answered: with `X-Session-Transport: cookie` the two tokens are in cookies, which no script can read, and not in the body. */
-export const signedInAnswer = signedIn.partial({ accessToken: true, refreshToken: true }).openapi("SignedIn");
+export const signedInAnswer = signedIn.partial({ accessToken: true, refreshToken: true }).openapi("SignedIn", {
+  description:
+    "With `X-Session-Transport: cookie` the two tokens are in cookies and not here. Never kept for an `Idempotency-Key`: the same request sent again is a new one.",
+});

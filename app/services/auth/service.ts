@@ -14,6 +14,7 @@ import { createAddressProofStore } from "./address-proof/store.ts";
 import { openApiKeys } from "./api-keys/open.ts";
 import { createCan } from "./can.ts";
 import { createAnswerFirst } from "./email/answer-first.ts";
+import { createTellOwner } from "./email/known-address.ts";
 import { createMailedLinks } from "./email/links.ts";
 import { createEmailService } from "./email/service.ts";
 import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
@@ -24,20 +25,20 @@ import type { SendMail } from "./mails.ts";
 import { createSecondFactor } from "./mfa/second-factor.ts";
 import { createMfaService } from "./mfa/service.ts";
 import { createMfaStore } from "./mfa/store.ts";
+import { createTransactLogIn, createTries } from "./mfa/tries.ts";
 import { openOauth } from "./oauth/open.ts";
 import { createOneTimeTokens } from "./one-time-tokens.ts";
 import { openPasskeys } from "./passkeys/open.ts";
 import { openPasswords } from "./passwords/open.ts";
 import { createPasswordService } from "./passwords/service.ts";
 import { createActivity } from "./sessions/activity.ts";
-import { createAuthority } from "./sessions/authority.ts";
+import type { Sightings } from "./sessions/familiarity.ts";
+import { openSessions } from "./sessions/open.ts";
 import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
-import { createRefresh } from "./sessions/refresh.ts";
-import { createSessionService } from "./sessions/service.ts";
-import { createSessionTokens } from "./sessions/session-tokens.ts";
 import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
+import { createLimitInvitations } from "./teams/invitation-limits.ts";
 import { createInvitationService } from "./teams/invitations.ts";
 import { createLeaveTeams } from "./teams/leave-all.ts";
 import { createMembership } from "./teams/membership.ts";
@@ -94,31 +95,21 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     now,
   });
 
-  const {
-    sessionMaxSeconds,
-    refreshTokenSeconds: refreshSeconds,
-    refreshGraceSeconds: graceSeconds,
-    sessionIdleSeconds: idleSeconds,
-  } = settings;
-  const tokens = createSessionTokens({ store: sessionStore, accessTokens, refreshSeconds, now });
-  const authority = createAuthority({ store: sessionStore, revocations });
-  const sessions = createSessionService({ store: sessionStore, authority, transact, tokens, now });
-  const refresh = createRefresh({
+  const { tokens, authority, sessions, refresh } = openSessions({
     store: sessionStore,
+    revocations,
+    accessTokens,
     transact,
-    tokens,
-    sessions,
-    refreshSeconds,
-    graceSeconds,
-    idleSeconds,
-    sessionMaxSeconds,
+    seal,
+    settings,
     now,
   });
 
+  const sightings: Sightings = async (userId, limit) => sessionStore.pastOf(userId, limit, db);
   const { warm, passwords, passwordStore, policy, lockout, checkPassword, holdChecked, imported } = openPasswords({
     db,
     store,
-    sightings: async (userId, limit) => sessionStore.pastOf(userId, limit, db),
+    sightings,
     transact,
     settings,
     now,
@@ -126,12 +117,14 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
   const requireVerifiedEmail = settings.emailVerification === "required";
   const mfaStore = createMfaStore(db);
+  const secondFactorTries = createTries({ store: passwordStore, sightings, now });
+  const transactLogIn = createTransactLogIn({ transact, tries: secondFactorTries });
   const logIn = createLogIn({
     store: sessionStore,
     authority,
     sessions,
     tokens,
-    secondFactor: createSecondFactor({ store: mfaStore, transact, seal, now }),
+    secondFactor: createSecondFactor({ store: mfaStore, tries: secondFactorTries, transact, seal, now }),
     sendMail,
     sessionsMax: settings.sessionsMax,
     bindNetwork: settings.bindNetwork,
@@ -140,8 +133,8 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
 
   const teamStore = createTeamStore(db);
-  const { publicUrl, apiKeysMax: keysMax } = settings;
-  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, keysMax, now, log });
+  const { publicUrl } = settings;
+  const apiKeys = openApiKeys({ db, users: store, teams: teamStore, revocations, limiter, transact, settings, now, log });
   const keys = apiKeys.authority;
   const leaveTeams = createLeaveTeams({ store: teamStore, keys });
   const proveAddress = createProveAddress({
@@ -159,7 +152,18 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   const oneTimeTokens = createOneTimeTokens({ store, now });
   const links = createMailedLinks({ oneTimeTokens, users: store, store: passwordStore, proveAddress, transact, sendMail, publicUrl, now });
   const { emailVerification: verification } = settings;
-  const email = createEmailService({ users: store, links, answerFirst, logIn, leaveTeams, closeAccount, transact, verification });
+  const tellOwner = createTellOwner({ limiter, transact, sendMail });
+  const email = createEmailService({
+    users: store,
+    links,
+    answerFirst,
+    logIn,
+    leaveTeams,
+    closeAccount,
+    tellOwner,
+    transact: transactLogIn,
+    verification,
+  });
   const assertRecentLogIn = createAssertRecentLogIn({ store: sessionStore, now });
   const passwordService = createPasswordService({
     users: store,
@@ -169,6 +173,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     policy,
     checkPassword,
     lockout,
+    secondFactorTries,
     sessions,
     links,
     answerFirst,
@@ -189,7 +194,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
   const accounts = createAccountService({
     store,
-    transact,
+    transact: transactLogIn,
     logIn,
     passwords,
     policy,
@@ -207,9 +212,8 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     sessions: sessionStore,
     assertRecentLogIn,
     oneTimeTokens,
-    transact,
+    transact: transactLogIn,
     logIn,
-    proveAddress,
     sendMail,
     settings,
     now,
@@ -218,13 +222,14 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   const users = createUserService({ teams: teamStore, store, assertRecentLogIn, sessions, keys, transact, closeAccount, now });
 
   const membership = createMembership(teamStore);
+  const limit = createLimitInvitations(limiter);
   const mfa = createMfaService({ users: store, store: mfaStore, transact, assertRecentLogIn, sendMail, seal, now });
   const passkeys = openPasskeys({
     db,
     users: store,
     oneTimeTokens,
     assertRecentLogIn,
-    transact,
+    transact: transactLogIn,
     logIn,
     sendMail,
     settings,
@@ -236,8 +241,8 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     passkeys,
     apiKeys: apiKeys.service,
     importApiKey: apiKeys.importKey,
-    teams: createTeamService({ store: teamStore, membership, keys, transact, now }),
-    invitations: createInvitationService({ store: teamStore, users: store, membership, sendMail, transact, now }),
+    teams: createTeamService({ store: teamStore, users: store, membership, keys, transact, now }),
+    invitations: createInvitationService({ store: teamStore, users: store, membership, limit, sendMail, transact, now }),
     /** For the services that cost something. */
     spend: apiKeys.credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),

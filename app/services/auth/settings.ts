@@ -16,6 +16,8 @@ export interface AuthSettings {
   readonly sessionsMax: number;
   readonly bindNetwork: boolean;
   readonly apiKeysMax: number;
+  /** Of one user; only administrators give a key more. */
+  readonly requestsPerMinute: number;
   readonly oauth: {
     /** Where browsers reach this service. */
     readonly publicUrl: string;

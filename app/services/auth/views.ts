@@ -6,7 +6,7 @@ import type { UserRow } from "./store.ts";
 export type UserView = z.infer<typeof userSchema>;
 export type SessionView = z.infer<typeof sessionSchema>;
 
-export function toUserView(row: UserRow): UserView {
+export function toUserView(row: Pick<UserRow, "id" | "email" | "emailVerifiedAt" | "name" | "role" | "createdAt">): UserView {
   return {
     id: row.id,
     email: row.email,

@@ -43,7 +43,7 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         path: "/v1/auth/signup",
         summary: "Create an account and log in",
         description:
-          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed. With KEELSON_SIGNUP=invite it takes an `invitation`, which verifies the address and gives the role.",
+          "With KEELSON_EMAIL_VERIFICATION=required it opens no session: the answer has only `user`, and log-in works once the link in the mail was followed. Then it does not tell whether the address has an account either: the mail does. With KEELSON_SIGNUP=invite it takes an `invitation`, which verifies the address and gives the role.",
         request: { body: jsonBody(signupRequest) },
         responses: {
           201: jsonAnswer("The account, its session and tokens", signedUp),
@@ -79,12 +79,7 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
           200: { description: "A form that creates the first administrator", content: { "text/html": { schema: z.string() } } },
         },
       }),
-      (c) =>
-        c.body(setupPage, 200, {
-          "content-type": "text/html; charset=utf-8",
-          "cache-control": "no-store",
-          "referrer-policy": "no-referrer",
-        }),
+      (c) => c.body(setupPage, 200, pageHeaders),
     )
     .openapi(
       createRoute({
@@ -133,6 +128,6 @@ export function accountRoutes({ accounts, guards }: { readonly accounts: Account
         request: { body: jsonBody(updateMeRequest) },
         responses: { 200: jsonAnswer("The account", userAnswer), ...problemAnswers(...writeProblems, "unauthenticated") },
       }),
-      async (c) => c.json({ user: await accounts.updateMe(actorOf(c), c.req.valid("json")) }, 200),
+      async (c) => c.json({ user: await accounts.updateMe({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("json")) }, 200),
     );
 }

@@ -3,11 +3,11 @@ import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
-import type { Transact, Unit } from "../../../platform/outbox.ts";
+import type { Unit } from "../../../platform/outbox.ts";
 import type { EmailService } from "../email/service.ts";
-import { emailVerified, userSignedUp } from "../events.ts";
+import { emailVerified, loginFailed, userRenamed, userSignedUp } from "../events.ts";
 import type { AccountInvitations } from "../invitations/service.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, LogInUnit, TransactLogIn } from "../log-in.ts";
 import { hashToken } from "../one-time-tokens.ts";
 import type { CheckPassword, HoldChecked } from "../passwords/check.ts";
 import type { Passwords } from "../passwords/hashing.ts";
@@ -16,18 +16,19 @@ import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import { toUserView, type UserView } from "../views.ts";
 import type { loginRequest, setupRequest, signupRequest, updateMeRequest } from "./schema.ts";
+import { createUndisclosedSignup } from "./undisclosed-signup.ts";
 
 export type AccountService = ReturnType<typeof createAccountService>;
 
 export interface AccountDeps {
   readonly store: AuthStore;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
   readonly logIn: LogIn;
   readonly passwords: Passwords;
   readonly policy: PasswordPolicy;
   readonly checkPassword: CheckPassword;
   readonly holdChecked: HoldChecked;
-  readonly email: Pick<EmailService, "greet" | "assertVerified">;
+  readonly email: Pick<EmailService, "greet" | "assertVerified" | "tellMailbox">;
   readonly invitations: Pick<AccountInvitations, "isOpen" | "take" | "announceAccepted">;
   readonly requireVerifiedEmail: boolean;
   readonly signup: "open" | "invite" | "closed";
@@ -39,6 +40,7 @@ type Invited = NonNullable<Awaited<ReturnType<AccountInvitations["take"]>>>;
 
 export function createAccountService(deps: AccountDeps) {
   const { store, transact, logIn, passwords, policy, checkPassword, holdChecked, invitations, signup, now } = deps;
+  const signUpUndisclosed = createUndisclosedSignup({ store, transact, email: deps.email, now });
 
   const createUser = async (
     unit: Unit,
@@ -69,6 +71,16 @@ export function createAccountService(deps: AccountDeps) {
     return passwords.hash(password);
   };
 
+  /** Whose password it is. The gate would refuse too, but its unit of work is rolled back by that, and with it what the audit log should hold. */
+  const checkEntrant: CheckPassword = async (credentials, origin) => {
+    const user = await checkPassword(credentials, origin);
+    await deps.email.assertVerified(user, origin);
+    if (!user.disabledAt) return user;
+    const data = { reason: "account disabled" };
+    await transact(async (unit) => unit.publish(loginFailed, { subject: user.id, audience: user.id, origin, data }));
+    throw new Problem("account_disabled");
+  };
+
   /** The same for all reasons, so that it tells nothing about invitations to others. */
   const badInvitation = (): Problem => {
     const detail = "The invitation is not good for this: it works once, for seven days, with the address that it was mailed to.";
@@ -76,7 +88,7 @@ export function createAccountService(deps: AccountDeps) {
   };
 
   /** The link in the mail has proved the address. */
-  const welcome = async (unit: Unit, invited: Invited, { input, passwordHash, origin }: Welcome): Promise<SignedIn> => {
+  const welcome = async (unit: LogInUnit, invited: Invited, { input, passwordHash, origin }: Welcome): Promise<SignedIn> => {
     const { email, name = invited.name } = input;
     const user = await createUser(unit, { email, name }, { passwordHash, role: invited.role, emailVerifiedAt: now(), origin });
     const data = { by: "invitation" } as const;
@@ -86,12 +98,13 @@ export function createAccountService(deps: AccountDeps) {
   };
 
   return {
-    /** Only the account, without a session, where the e-mail address must be verified first. */
+    /** Only an account, without a session, where the e-mail address must be verified first; whether it was made, the mail tells. */
     signup: async (input: Signup, origin: RequestOrigin): Promise<SignedIn | { readonly user: UserView }> => {
       const { invitation: token, email } = input;
       if (signup === "closed" || (signup === "invite" && token === undefined)) throw new Problem("signup_closed");
       if (token !== undefined && !(await invitations.isOpen({ token, email }))) throw badInvitation();
       const passwordHash = await hashNew(input);
+      if (deps.requireVerifiedEmail && token === undefined) return signUpUndisclosed({ email, name: input.name, passwordHash }, origin);
       return transact(async (unit) => {
         if (token !== undefined) {
           const invited = await invitations.take(unit, { token, email });
@@ -100,7 +113,6 @@ export function createAccountService(deps: AccountDeps) {
         }
         const user = await createUser(unit, input, { passwordHash, role: "user", origin });
         await deps.email.greet(unit, user, origin);
-        if (deps.requireVerifiedEmail) return { user: toUserView(user) };
         return logIn.open(unit, { user, method: "pwd", origin });
       });
     },
@@ -118,8 +130,7 @@ export function createAccountService(deps: AccountDeps) {
     },
 
     login: async ({ email, password, totp }: z.infer<typeof loginRequest>, origin: RequestOrigin): Promise<SignedIn> => {
-      const checked = await checkPassword({ email, password }, origin);
-      await deps.email.assertVerified(checked, origin);
+      const checked = await checkEntrant({ email, password }, origin);
       return transact(async (unit) => logIn.open(unit, { user: await holdChecked(unit, checked), method: "pwd", totp, origin }));
     },
 
@@ -128,8 +139,7 @@ export function createAccountService(deps: AccountDeps) {
       { email, password, totp }: z.infer<typeof loginRequest>,
       origin: RequestOrigin,
     ): Promise<SignedIn> => {
-      const checked = await checkPassword({ email, password }, origin);
-      await deps.email.assertVerified(checked, origin);
+      const checked = await checkEntrant({ email, password }, origin);
       return transact(async (unit) => logIn.join(unit, actor, { user: await holdChecked(unit, checked), method: "pwd", totp, origin }));
     },
 
@@ -139,11 +149,13 @@ export function createAccountService(deps: AccountDeps) {
       return toUserView(user);
     },
 
-    updateMe: async (actor: Actor, { name }: z.infer<typeof updateMeRequest>): Promise<UserView> => {
-      const user = await store.updateUser(actor.userId, name === undefined ? { id: actor.userId } : { name });
-      if (!user) throw new Problem("invalid_token", { detail: "The account no longer exists." });
-      return toUserView(user);
-    },
+    updateMe: ({ actor: { userId }, origin }: Call, { name }: z.infer<typeof updateMeRequest>): Promise<UserView> =>
+      transact(async (unit) => {
+        const user = await store.updateUser(userId, name === undefined ? { id: userId } : { name }, unit.tx);
+        if (!user) throw new Problem("invalid_token", { detail: "The account no longer exists." });
+        if (name !== undefined) unit.publish(userRenamed, { subject: userId, audience: userId, actorId: userId, origin, data: {} });
+        return toUserView(user);
+      }),
 
     /** Creates the administrator named in the configuration unless there is one. True when it did. How good the password is, is up to the operator. */
     ensureAdmin: async (email: string, password: string): Promise<boolean> => {
@@ -158,6 +170,11 @@ export function createAccountService(deps: AccountDeps) {
       });
     },
   };
+}
+
+interface Call {
+  readonly actor: Actor;
+  readonly origin: RequestOrigin;
 }
 
 interface Welcome {

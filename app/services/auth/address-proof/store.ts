@@ -1,4 +1,4 @@
-import { and, eq, isNull } from "drizzle-orm";
+import { and, eq, isNotNull, isNull } from "drizzle-orm";
 import type { Queryable } from "../../../../db/client.ts";
 import { identities, oneTimeTokens, passkeys, passwordHistory, recoveryCodes, totpCredentials, users } from "../../../../db/schema/auth.ts";
 import type { UserRow } from "../store.ts";
@@ -13,6 +13,14 @@ export function createAddressProofStore() {
     setVerified: async (userId: string, at: Date, on: Queryable): Promise<UserRow | undefined> => {
       const [row] = await on.update(users).set({ emailVerifiedAt: at }).where(eq(users.id, userId)).returning();
       return row;
+    },
+
+    hasSecondFactor: async (userId: string, on: Queryable): Promise<boolean> => {
+      const rows = await on
+        .select({ userId: totpCredentials.userId })
+        .from(totpCredentials)
+        .where(and(eq(totpCredentials.userId, userId), isNotNull(totpCredentials.confirmedAt)));
+      return rows.length > 0;
     },
 
     /** The password of now and those from before. */

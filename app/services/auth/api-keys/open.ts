@@ -4,6 +4,7 @@ import type { Limiter } from "../../../platform/limiter/port.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import { createActivity } from "../sessions/activity.ts";
+import type { AuthSettings } from "../settings.ts";
 import type { AuthStore } from "../store.ts";
 import type { TeamStore } from "../teams/store.ts";
 import type { Revocations } from "../tokens/revocations.ts";
@@ -22,13 +23,14 @@ export interface OpenApiKeysDeps {
   readonly revocations: Pick<Revocations, "isRevoked" | "learn">;
   readonly limiter: Pick<Limiter, "consume">;
   readonly transact: Transact;
-  readonly keysMax: number;
+  readonly settings: Pick<AuthSettings, "apiKeysMax" | "requestsPerMinute">;
   readonly now: Now;
   readonly log: Logger;
 }
 
 /** Puts the parts of API keys together. */
-export function openApiKeys({ db, users, teams, revocations, limiter, transact, keysMax, now, log }: OpenApiKeysDeps) {
+export function openApiKeys({ db, users, teams, revocations, limiter, transact, settings, now, log }: OpenApiKeysDeps) {
+  const { apiKeysMax: keysMax, requestsPerMinute } = settings;
   const store = createApiKeyStore(db);
   const activity = createActivity({ store, now });
   const authority = createKeyAuthority({ store, revocations, now });
@@ -38,7 +40,7 @@ export function openApiKeys({ db, users, teams, revocations, limiter, transact, 
     authority,
     verify: createVerifyApiKey({ store, matchesImported, revocations, seen: activity.seen, now }),
     credits: createCredits({ store, transact, now, log }),
-    service: createApiKeyService({ store, authority, teams, transact, keysMax, now }),
+    service: createApiKeyService({ store, authority, teams, transact, keysMax, requestsPerMinute, now }),
     importKey: createImportApiKey({ store, users, transact, keysMax, now }),
   };
 }

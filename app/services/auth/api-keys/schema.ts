@@ -15,7 +15,12 @@ const scopeList = z
     example: ["sandbox:write", "tasks:read"],
     description: "`<service>:write` includes `<service>:read`; `admin` only for administrators",
   });
-const rateLimit = z.number().int().min(1).max(10_000_000).openapi({ description: "Requests per minute in place of the default" });
+const rateLimit = z
+  .number()
+  .int()
+  .min(1)
+  .max(10_000_000)
+  .openapi({ description: "Requests per minute of this key; above the user's own limit only administrators grant it" });
 const creditLimit = z.number().min(0).max(1e12);
 const softFirst = {
   check: ({

@@ -22,13 +22,15 @@ export interface ApiKeyDeps {
   readonly transact: Transact;
   /** How many live keys one user may have made. */
   readonly keysMax: number;
+  /** Of one user; only administrators give a key more. */
+  readonly requestsPerMinute: number;
   readonly now: Now;
 }
 
 type WithSecret = { readonly apiKey: ApiKeyView; readonly key: string };
 
 /** What people do with keys: their own, and those of the teams that they run. All verbs that write take a session: a key never makes keys. */
-export function createApiKeyService({ store, authority, teams, transact, keysMax, now }: ApiKeyDeps) {
+export function createApiKeyService({ store, authority, teams, transact, keysMax, requestsPerMinute, now }: ApiKeyDeps) {
   /** Throws unless the user runs the team. To who is not in it, it does not exist. */
   const assertRunsTeam = async (actor: Actor, teamId: string, unit?: Unit) => {
     const role = unit ? await teams.lockRole(teamId, actor.userId, unit.tx) : await teams.roleOf(teamId, actor.userId);
@@ -54,6 +56,11 @@ export function createApiKeyService({ store, authority, teams, transact, keysMax
     if (teamId) throw new Problem("forbidden", { detail: "A team's key can't have the scope admin: it acts for the team." });
   };
 
+  const assertOwnLimit = ({ role }: Actor, rateLimit: number | null | undefined) => {
+    if (role !== "admin" && (rateLimit ?? 0) > requestsPerMinute)
+      throw invalid("/rateLimit", `more than ${requestsPerMinute} a minute is for administrators to grant`);
+  };
+
   const futureMoment = (text: string | null | undefined): Date | null => {
     if (!text) return null;
     const at = new Date(text);
@@ -67,6 +74,7 @@ export function createApiKeyService({ store, authority, teams, transact, keysMax
         const { actor } = call;
         sessionOf(actor);
         assertGrantable(actor, input.scopes, input.teamId);
+        assertOwnLimit(actor, input.rateLimit);
         const expiresAt = futureMoment(input.expiresAt);
         if (input.teamId) await assertRunsTeam(actor, input.teamId, unit);
         if ((await store.lockAndCount(actor.userId, now(), unit.tx)) >= keysMax)
@@ -96,6 +104,7 @@ export function createApiKeyService({ store, authority, teams, transact, keysMax
         sessionOf(call.actor);
         const before = await managed(call.actor, id, await store.lock(id, unit.tx));
         assertGrantable(call.actor, input.scopes, before.teamId);
+        assertOwnLimit(call.actor, input.rateLimit);
         const { expiresAt, ...rest } = input;
         const set = withoutUndefined(rest);
         const after = { ...before, ...set };

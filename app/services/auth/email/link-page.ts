@@ -13,12 +13,14 @@ export interface LinkPage {
   readonly other?: { readonly button: string; readonly name: string; readonly done: string };
 }
 
-/** Keeps the token in the address out of caches and referrers, and the page out of frames. */
+/** Keeps the token in the address out of caches and referrers, the page out of frames, and everything that is not in the page out of it. */
 export const pageHeaders = {
   "content-type": "text/html; charset=utf-8",
   "cache-control": "no-store",
   "referrer-policy": "no-referrer",
   "x-frame-options": "DENY",
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 } as const;
 
 /** The page stands alone: no asset, no network but the one POST. Made of our own texts only; nothing of the request is in it. */

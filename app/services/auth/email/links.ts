@@ -86,7 +86,11 @@ const tokenData = z.object({ email: z.string() });
 /** Sends a user a link that does one thing, once, and proves that the mailbox is theirs. */
 export function createMailedLinks({ oneTimeTokens, users, store, proveAddress, transact, sendMail, publicUrl, now }: MailedLinksDeps) {
   /** Part of the caller's unit of work. For how many seconds it is too early for the next one: 0 when the mail is on its way. */
-  const send = async (unit: Unit, user: Pick<UserRow, "id" | "email" | "name">, { purpose, origin }: Asked): Promise<number> => {
+  const send = async (
+    unit: Unit,
+    user: Pick<UserRow, "id" | "email" | "name" | "emailVerifiedAt">,
+    { purpose, origin }: Asked,
+  ): Promise<number> => {
     await store.lockUser(user.id, unit.tx);
     const last = await store.lastIssuedAt(user.id, purpose, unit.tx);
     const waitSeconds = last ? everySeconds - (now().getTime() - last.getTime()) / 1_000 : 0;

@@ -4,8 +4,9 @@ import { actorOf } from "../../../http/env.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
 import { userAnswer } from "../accounts/schema.ts";
 import { firstProofDescription } from "../address-proof/description.ts";
+import { signedInBody } from "../answer-signed-in.ts";
 import { accepted, linkToken } from "../passwords/schema.ts";
-import { signedIn } from "../schema.ts";
+import { signedInAnswer } from "../schema.ts";
 import { linkPage, pageHeaders } from "./link-page.ts";
 import { magicLinkRequest, verifyEmailRequest, verifyMagicLinkRequest } from "./schema.ts";
 import type { EmailService } from "./service.ts";
@@ -132,10 +133,10 @@ export function emailRoutes(deps: { readonly email: EmailService; readonly whoAs
         description: `A second factor is asked for like with a password; a wrong or missing one does not use the link up. ${firstProofDescription}`,
         request: { body: jsonBody(verifyMagicLinkRequest) },
         responses: {
-          200: jsonAnswer("The session and tokens", signedIn),
+          200: jsonAnswer("The session and tokens", signedInAnswer),
           ...problemAnswers(...writeProblems, "invalid_link", "invalid_credentials", "mfa_required", "account_disabled"),
         },
       }),
-      async (c) => c.json(await email.useMagicLink(c.req.valid("json"), c.env.origin, await whoAsks(c)), 200),
+      async (c) => c.json(signedInBody(c, await email.useMagicLink(c.req.valid("json"), c.env.origin, await whoAsks(c))), 200),
     );
 }

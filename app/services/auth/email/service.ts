@@ -1,15 +1,16 @@
 import type { z } from "zod";
 import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
-import type { Transact, Unit } from "../../../platform/outbox.ts";
-import { userDisowned } from "../events.ts";
-import type { LogIn } from "../log-in.ts";
+import type { Unit } from "../../../platform/outbox.ts";
+import { loginFailed, userDisowned } from "../events.ts";
+import type { LogIn, TransactLogIn } from "../log-in.ts";
 import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import type { LeaveTeams } from "../teams/leave-all.ts";
 import type { CloseAccount } from "../users/close.ts";
 import { toUserView, type UserView } from "../views.ts";
 import type { AnswerFirst } from "./answer-first.ts";
+import type { TellOwner } from "./known-address.ts";
 import type { MailedLinks } from "./links.ts";
 import type { verifyMagicLinkRequest } from "./schema.ts";
 
@@ -22,7 +23,8 @@ export interface EmailServiceDeps {
   readonly logIn: Pick<LogIn, "open">;
   readonly leaveTeams: LeaveTeams;
   readonly closeAccount: CloseAccount;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
+  readonly tellOwner: TellOwner;
   /** `off` sends no mail at sign-up; `required` lets nobody in before the address is verified. */
   readonly verification: "off" | "optional" | "required";
 }
@@ -37,10 +39,19 @@ export function createEmailService(deps: EmailServiceDeps) {
       if (verification !== "off") await links.send(unit, user, { purpose: "verify_email", origin });
     },
 
+    /** What came of a sign-up whose answer tells nothing: the link that confirms the new account, or that there is one already. */
+    tellMailbox: (user: UserRow, { isNew, origin }: { readonly isNew: boolean; readonly origin: RequestOrigin }): void =>
+      answerFirst.begin("mail what came of a sign-up", () =>
+        isNew ? transact((unit) => links.send(unit, user, { purpose: "verify_email", origin })) : deps.tellOwner(user),
+      ),
+
     /** Throws `Problem` (`email_not_verified`) where that is required, after sending another mail; for users who have shown their password. */
     assertVerified: async (user: UserRow, origin: RequestOrigin): Promise<void> => {
       if (verification !== "required" || user.emailVerifiedAt || user.disabledAt) return;
-      await transact((unit) => links.send(unit, user, { purpose: "verify_email", origin }));
+      await transact(async (unit) => {
+        unit.publish(loginFailed, { subject: user.id, audience: user.id, origin, data: { reason: "address not verified" } });
+        await links.send(unit, user, { purpose: "verify_email", origin });
+      });
       throw new Problem("email_not_verified");
     },
 

@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, lt, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../../db/client.ts";
 import { loginFailures, recoveryCodes, totpCredentials } from "../../../../db/schema/auth.ts";
 
@@ -6,8 +6,6 @@ export type TotpRow = typeof totpCredentials.$inferSelect;
 export type MfaStore = ReturnType<typeof createMfaStore>;
 
 export function createMfaStore(db: Db) {
-  const failuresOf = (userId: string) => `mfa:${userId}`;
-
   return {
     /** Undefined when none was begun; one that was begun counts once it is confirmed. */
     find: async (userId: string, on: Queryable = db): Promise<TotpRow | undefined> => {
@@ -74,32 +72,10 @@ export function createMfaStore(db: Db) {
       return rows.length > 0;
     },
 
-    blockedUntil: async (userId: string, on: Queryable): Promise<Date | undefined> => {
-      const [row] = await on
-        .select({ until: loginFailures.blockedUntil })
-        .from(loginFailures)
-        .where(eq(loginFailures.key, failuresOf(userId)));
-      return row?.until ?? undefined;
-    },
-
-    /** Counts a wrong code; beyond `free` of them the next try has to wait, twice as long each time. */
-    countFailure: async (
-      userId: string,
-      count: { readonly at: Date; readonly free: number; readonly firstSeconds: number; readonly secondsMax: number },
-    ): Promise<void> => {
-      const at = count.at.toISOString();
-      await db.execute(sql`
-        insert into login_failures as failed (key, failures, last_failed_at) values (${failuresOf(userId)}, 1, ${at}::timestamptz)
-        on conflict (key) do update set
-          failures = failed.failures + 1,
-          last_failed_at = excluded.last_failed_at,
-          blocked_until = case when failed.failures + 1 < ${count.free} then null
-            else ${at}::timestamptz + make_interval(secs =>
-              least(${count.secondsMax}::float8, ${count.firstSeconds} * 2.0 ^ least(failed.failures + 1 - ${count.free}, 30))) end`);
-    },
-
+    /** From all networks. */
     forgetFailures: async (userId: string, on: Queryable): Promise<void> => {
-      await on.delete(loginFailures).where(eq(loginFailures.key, failuresOf(userId)));
+      const key = `mfa:${userId}`;
+      await on.delete(loginFailures).where(or(eq(loginFailures.key, key), sql`starts_with(${loginFailures.key}, ${`${key} `})`));
     },
   };
 }

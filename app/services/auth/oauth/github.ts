@@ -8,14 +8,14 @@ import {
   fetchProtectedResource,
 } from "openid-client";
 import { z } from "zod";
-import { storableText } from "../../../platform/text.ts";
+import { readableName } from "../../../platform/text.ts";
 import { answeredUrl, authorizationParameters, type Provider } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import type { GithubSettings } from "./provider-settings.ts";
 
 const userShape = z.object({
   id: z.number().int().positive(),
-  name: storableText(200).min(1).nullish().catch(undefined),
+  name: readableName(200).nullish().catch(undefined),
 });
 const emailsShape = z.array(z.object({ email: z.string(), primary: z.boolean(), verified: z.boolean() }));
 const address = z.email().max(254);

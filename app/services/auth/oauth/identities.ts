@@ -3,7 +3,6 @@ import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Unit } from "../../../platform/outbox.ts";
-import type { ProveAddress } from "../address-proof/service.ts";
 import { identityLinked, identityUnlinked, userSignedUp } from "../events.ts";
 import { identityNotice, type SendMail } from "../mails.ts";
 import type { AuthStore, UserRow } from "../store.ts";
@@ -20,7 +19,6 @@ export interface Claim {
 export interface IdentityDeps {
   readonly store: IdentityStore;
   readonly users: Pick<AuthStore, "findUserByEmail" | "insertUser" | "lockUser">;
-  readonly proveAddress: ProveAddress;
   readonly sendMail: SendMail;
   readonly signup: "open" | "invite" | "closed";
   readonly now: Now;
@@ -29,7 +27,7 @@ export interface IdentityDeps {
 export type Identities = ReturnType<typeof createIdentities>;
 
 /** Which account a provider's account opens, and how it comes to do so. All verbs are part of the caller's unit of work. */
-export function createIdentities({ store, users, proveAddress, sendMail, signup, now }: IdentityDeps) {
+export function createIdentities({ store, users, sendMail, signup, now }: IdentityDeps) {
   const attach = async (unit: Unit, user: UserRow, { claim, how }: { claim: Claim; how: "signed_up" | "verified_email" | "signed_in" }) => {
     const { provider, profile, origin } = claim;
     const row = await store.insert(
@@ -54,9 +52,9 @@ export function createIdentities({ store, users, proveAddress, sendMail, signup,
 
   return {
     /**
-     * The account to log in to. An unknown identity is linked to the account with its address only when the provider has verified that: else somebody could
-     * write another's address into their profile there. Where nobody has verified it here before, this is the first proof, and what a stranger may have set up
-     * goes (`address-proof`). Throws `Problem`: `email_not_vouched`, `email_taken`, `signup_closed`.
+     * The account to log in to. An unknown identity is linked to an account only when both sides have verified the address: else somebody could
+     * sign up with another's address first and wait for them (pre-hijacking, Sudhodanan and Paverd 2022), or write another's address into
+     * their profile at the provider. Throws `Problem`: `email_not_vouched`, `email_taken`, `signup_closed`.
      */
     resolve: async (unit: Unit, claim: Claim): Promise<UserRow> => {
       const { provider, profile } = claim;
@@ -67,10 +65,12 @@ export function createIdentities({ store, users, proveAddress, sendMail, signup,
         throw new Problem("email_not_vouched", { detail: `${provider} does not vouch for an e-mail address of this account.` });
       const user = await users.findUserByEmail(profile.email, unit.tx);
       if (!user) return create(unit, profile.email, claim);
-      const held = (await users.lockUser(user.id, unit.tx)) ?? user;
-      const proved = await proveAddress(unit, held, { by: "oauth", origin: claim.origin });
-      await attach(unit, proved, { claim, how: "verified_email" });
-      return proved;
+      if (!user.emailVerifiedAt)
+        throw new Problem("email_taken", {
+          detail: `Log in to it as before and link ${provider} there, or verify its e-mail address first: by a log-in link, or by a new password.`,
+        });
+      await attach(unit, user, { claim, how: "verified_email" });
+      return user;
     },
 
     /** For whoever is logged in already: the addresses do not matter. Throws `Problem` (`identity_taken`) when it opens another account. */

@@ -1,8 +1,6 @@
 import type { Db } from "../../../../db/client.ts";
 import type { Now } from "../../../platform/clock.ts";
-import type { Transact } from "../../../platform/outbox.ts";
-import type { ProveAddress } from "../address-proof/service.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, TransactLogIn } from "../log-in.ts";
 import type { SendMail } from "../mails.ts";
 import type { OneTimeTokens } from "../one-time-tokens.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
@@ -22,9 +20,8 @@ export interface OpenOauthDeps {
   readonly sessions: SessionStore;
   readonly assertRecentLogIn: AssertRecentLogIn;
   readonly oneTimeTokens: OneTimeTokens;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
   readonly logIn: Pick<LogIn, "open">;
-  readonly proveAddress: ProveAddress;
   readonly sendMail: SendMail;
   readonly settings: Pick<AuthSettings, "oauth" | "signup">;
   readonly now: Now;
@@ -35,10 +32,10 @@ const timeoutSeconds = 5;
 
 /** Puts the parts of log-in through providers together. It asks no provider before somebody wants to log in there. */
 export function openOauth(deps: OpenOauthDeps): OauthService {
-  const { db, users, sessions, oneTimeTokens, transact, logIn, proveAddress, sendMail, now } = deps;
+  const { db, users, sessions, oneTimeTokens, transact, logIn, sendMail, now } = deps;
   const { oauth, signup } = deps.settings;
   const store = createIdentityStore(db);
-  const identities = createIdentities({ store, users, proveAddress, sendMail, signup, now });
+  const identities = createIdentities({ store, users, sendMail, signup, now });
   return createOauthService({
     findProvider: createProviders(oauth.providers, { timeoutSeconds, now }),
     flows: createFlows({ oneTimeTokens, transact, publicUrl: oauth.publicUrl }),

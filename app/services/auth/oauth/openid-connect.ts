@@ -12,7 +12,7 @@ import {
 } from "openid-client";
 import { z } from "zod";
 import type { Now } from "../../../platform/clock.ts";
-import { storableText } from "../../../platform/text.ts";
+import { readableName } from "../../../platform/text.ts";
 import { answeredUrl, authorizationParameters, type Profile, type Provider } from "./provider.ts";
 import { providerProblem, providerUnavailable } from "./provider-problem.ts";
 import type { OpenidSettings } from "./provider-settings.ts";
@@ -27,7 +27,7 @@ const metadataMsMax = 3_600_000;
 
 const claimsShape = z.object({
   email: z.email().max(254).optional().catch(undefined),
-  name: storableText(200).min(1).optional().catch(undefined),
+  name: readableName(200).optional().catch(undefined),
   email_verified: z.unknown().optional(),
   xms_edov: z.unknown().optional(),
 });

@@ -2,8 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
-import type { Transact } from "../../../platform/outbox.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, TransactLogIn } from "../log-in.ts";
 import { hashToken, type OneTimeTokens } from "../one-time-tokens.ts";
 import type { SignedIn } from "../schema.ts";
 import type { Identities } from "./identities.ts";
@@ -15,7 +14,7 @@ export interface SignInCodeDeps {
   readonly oneTimeTokens: OneTimeTokens;
   readonly identities: Pick<Identities, "resolve">;
   readonly logIn: Pick<LogIn, "open">;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
 }
 
 export interface Exchange {

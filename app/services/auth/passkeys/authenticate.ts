@@ -2,9 +2,8 @@ import type { z } from "zod";
 import type { RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
-import type { Transact } from "../../../platform/outbox.ts";
 import { loginFailed, passkeyCloned } from "../events.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, TransactLogIn } from "../log-in.ts";
 import type { SignedIn } from "../schema.ts";
 import type { AuthStore } from "../store.ts";
 import type { Ceremonies } from "./ceremonies.ts";
@@ -18,7 +17,7 @@ export interface AuthenticateDeps {
   readonly ceremonies: Pick<Ceremonies, "authenticationOptions" | "verifyAuthentication">;
   readonly challenges: Challenges;
   readonly logIn: Pick<LogIn, "open">;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
   readonly now: Now;
 }
 

@@ -1,7 +1,6 @@
 import type { Db } from "../../../../db/client.ts";
 import type { Now } from "../../../platform/clock.ts";
-import type { Transact } from "../../../platform/outbox.ts";
-import type { LogIn } from "../log-in.ts";
+import type { LogIn, TransactLogIn } from "../log-in.ts";
 import type { SendMail } from "../mails.ts";
 import type { OneTimeTokens } from "../one-time-tokens.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
@@ -19,7 +18,7 @@ export interface OpenPasskeysDeps {
   readonly users: AuthStore;
   readonly oneTimeTokens: OneTimeTokens;
   readonly assertRecentLogIn: AssertRecentLogIn;
-  readonly transact: Transact;
+  readonly transact: TransactLogIn;
   readonly logIn: Pick<LogIn, "open">;
   readonly sendMail: SendMail;
   readonly settings: Pick<AuthSettings, "publicUrl" | "corsOrigins">;

@@ -5,7 +5,7 @@ import { Problem } from "../../../platform/errors.ts";
 import { networkOf } from "../../../platform/network.ts";
 import type { Unit } from "../../../platform/outbox.ts";
 import { loginBlocked } from "../events.ts";
-import type { Sighting } from "../sessions/familiarity.ts";
+import { createIsFamiliar, type Sightings } from "../sessions/familiarity.ts";
 import type { UserRow } from "../store.ts";
 import type { FailureCounter, LockoutRule, PasswordStore } from "./store.ts";
 
@@ -18,16 +18,13 @@ const day = 86_400;
  * never wait for each other in a circle.
  */
 const rules = {
-  account_network: { freeFailures: 5, secondsMax: quarterOfAnHour, forgetSeconds: day },
-  network: { freeFailures: 100, secondsMax: quarterOfAnHour, forgetSeconds: hour },
-  account: { freeFailures: 20, secondsMax: 60, forgetSeconds: hour },
+  account_network: { freeFailures: 5, firstSeconds: 1, secondsMax: quarterOfAnHour, forgetSeconds: day },
+  network: { freeFailures: 100, firstSeconds: 1, secondsMax: quarterOfAnHour, forgetSeconds: hour },
+  account: { freeFailures: 20, firstSeconds: 1, secondsMax: 60, forgetSeconds: hour },
 } as const satisfies Record<string, LockoutRule>;
 
 type Scope = keyof typeof rules;
 const scopes = ["account_network", "network", "account"] as const satisfies readonly Scope[];
-
-const familiarDays = 30;
-const sightingsMax = 100;
 
 /** One try to log in, whether or not there is such an account. */
 export interface Try {
@@ -43,8 +40,7 @@ export type Lockout = ReturnType<typeof createLockout>;
 
 export interface LockoutDeps {
   readonly store: Pick<PasswordStore, "counters" | "countFailure" | "forgetFailures" | "forgetFailuresUnder" | "deleteOldFailures">;
-  /** Where the user was seen before. */
-  readonly sightings: (userId: string, limit: number) => Promise<readonly Pick<Sighting, "ip" | "createdAt">[]>;
+  readonly sightings: Sightings;
   readonly now: Now;
 }
 
@@ -54,11 +50,7 @@ export interface LockoutDeps {
  * Unknown accounts are counted like the others.
  */
 export function createLockout({ store, sightings, now }: LockoutDeps) {
-  const isFamiliar = async (userId: string, network: string): Promise<boolean> => {
-    const since = now().getTime() - familiarDays * day * 1_000;
-    const past = await sightings(userId, sightingsMax);
-    return past.some(({ ip, createdAt }) => ip !== null && networkOf(ip) === network && createdAt.getTime() >= since);
-  };
+  const isFamiliar = createIsFamiliar({ sightings, now });
 
   /** Returns the counters that apply. */
   const assertOpen = async ({ keys, applies }: Try): Promise<readonly FailureCounter[]> => {

@@ -7,6 +7,7 @@ import type { AnswerFirst } from "../email/answer-first.ts";
 import type { MailedLinks } from "../email/links.ts";
 import { passwordChanged } from "../events.ts";
 import { letter, type SendMail } from "../mails.ts";
+import type { Tries } from "../mfa/tries.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
 import { type SessionService, sessionOf } from "../sessions/service.ts";
 import type { AuthStore, UserRow } from "../store.ts";
@@ -27,6 +28,7 @@ export interface PasswordServiceDeps {
   readonly policy: PasswordPolicy;
   readonly checkPassword: CheckPassword;
   readonly lockout: Pick<Lockout, "clear">;
+  readonly secondFactorTries: Pick<Tries, "endWaits">;
   readonly sessions: Pick<SessionService, "leaveAll">;
   readonly links: Pick<MailedLinks, "sendTo" | "peek" | "redeem">;
   readonly answerFirst: Pick<AnswerFirst, "begin">;
@@ -115,6 +117,7 @@ export function createPasswordService(deps: PasswordServiceDeps) {
         const user = await links.redeem(unit, { purpose: "reset_password", token, origin, actor });
         await replace(unit, user, { hash, how: "reset", origin });
         await deps.lockout.clear(unit, user.email);
+        await deps.secondFactorTries.endWaits(unit, user.id);
       });
     },
   };

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, inArray, isNull, like, lt, notInArray, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, like, lt, notInArray, or, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../../db/client.ts";
 import { loginFailures, oneTimeTokens, passwordHistory, users } from "../../../../db/schema/auth.ts";
 import type { UserRow } from "../store.ts";
@@ -8,6 +8,8 @@ export type PasswordStore = ReturnType<typeof createPasswordStore>;
 /** How failures under one key turn into waiting. */
 export interface LockoutRule {
   readonly freeFailures: number;
+  /** The wait after the first failure beyond the free ones; it doubles from there. */
+  readonly firstSeconds: number;
   readonly secondsMax: number;
   /** Without a failure for this long the count starts anew. */
   readonly forgetSeconds: number;
@@ -28,18 +30,17 @@ export function createPasswordStore(db: Db) {
         .where(inArray(loginFailures.key, [...keys])),
 
     /**
-     * One statement, so that failures at once are all counted. The wait is 1 s after the first failure beyond the free ones and doubles
-     * from there. Undefined when the key was blocked already: then nothing is counted.
+     * One statement, so that failures at once are all counted. Undefined when the key was blocked already: then nothing is counted.
      */
     countFailure: async (
       key: string,
       { rule, at }: { readonly rule: LockoutRule; readonly at: Date },
-      on: Queryable,
+      on: Queryable = db,
     ): Promise<{ readonly failures: number; readonly blockedUntil: Date | null } | undefined> => {
       const time = at.toISOString();
       const forgotten = sql`${loginFailures.lastFailedAt} < ${time}::timestamptz - ${rule.forgetSeconds} * interval '1 second'`;
       const failures = sql<number>`case when ${forgotten} then 1 else ${loginFailures.failures} + 1 end`;
-      const seconds = sql`least(${rule.secondsMax}, power(2, least((${failures}) - ${rule.freeFailures} - 1, 30)))`;
+      const seconds = sql`least(${rule.secondsMax}::float8, ${rule.firstSeconds} * power(2::float8, least((${failures}) - ${rule.freeFailures} - 1, 30)))`;
       const [row] = await on
         .insert(loginFailures)
         .values({ key, failures: 1, lastFailedAt: at, blockedUntil: null })
@@ -58,6 +59,14 @@ export function createPasswordStore(db: Db) {
 
     forgetFailures: async (key: string, on: Queryable = db): Promise<void> => {
       await on.delete(loginFailures).where(eq(loginFailures.key, key));
+    },
+
+    /** Of the key and of all that have it and a space before them. What was counted stays. */
+    endWaits: async (key: string, on: Queryable): Promise<void> => {
+      await on
+        .update(loginFailures)
+        .set({ blockedUntil: null })
+        .where(or(eq(loginFailures.key, key), sql`starts_with(${loginFailures.key}, ${`${key} `})`));
     },
 
     forgetFailuresUnder: async (prefix: string, on: Queryable): Promise<void> => {

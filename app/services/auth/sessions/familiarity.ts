@@ -1,3 +1,4 @@
+import type { Now } from "../../../platform/clock.ts";
 import { networkOf } from "../../../platform/network.ts";
 
 export interface Sighting {
@@ -23,6 +24,21 @@ export function suspicionsOf(now: Sighting, past: readonly Sighting[]): readonly
     ...(network === undefined || past.some((sighting) => placeOf(sighting) === network) ? [] : ["new_network" as const]),
     ...(networks.size >= paceNetworks ? ["impossible_pace" as const] : []),
   ];
+}
+
+/** Where the user was seen before. */
+export type Sightings = (userId: string, limit: number) => Promise<readonly Pick<Sighting, "ip" | "createdAt">[]>;
+
+const familiarMs = 30 * 86_400_000;
+const sightingsMax = 100;
+
+/** Whether the user has logged in from the network within 30 days. */
+export function createIsFamiliar({ sightings, now }: { readonly sightings: Sightings; readonly now: Now }) {
+  return async (userId: string, network: string): Promise<boolean> => {
+    const since = now().getTime() - familiarMs;
+    const past = await sightings(userId, sightingsMax);
+    return past.some(({ ip, createdAt }) => ip !== null && networkOf(ip) === network && createdAt.getTime() >= since);
+  };
 }
 
 function placeOf({ ip }: Sighting): string | undefined {

@@ -1,14 +1,13 @@
-import { createHash } from "node:crypto";
 import type { RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { randomToken } from "../../../platform/ids.ts";
 import { networkOf } from "../../../platform/network.ts";
 import type { Transact } from "../../../platform/outbox.ts";
-import { createSeal } from "../../../platform/seal.ts";
 import { type RevocationReason, refreshTokenReused } from "../events.ts";
 import { hashToken } from "../one-time-tokens.ts";
-import { type SignedIn, signedIn } from "../schema.ts";
+import type { SignedIn } from "../schema.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
 import type { SessionService } from "./service.ts";
 import type { SessionTokens } from "./session-tokens.ts";
 import type { PresentedToken, SessionStore } from "./store.ts";
@@ -17,6 +16,7 @@ export interface RefreshDeps {
   readonly store: Pick<SessionStore, "findPresented" | "exchange">;
   readonly transact: Transact;
   readonly tokens: Pick<SessionTokens, "answer">;
+  readonly keptAnswers: Pick<KeptAnswers, "sealFor" | "open">;
   readonly sessions: Pick<SessionService, "revoke">;
   readonly refreshSeconds: number;
   /** A used token that comes back within this time gets its answer again: two tabs, or an answer that was lost on its way. */
@@ -36,7 +36,7 @@ const triesMax = 3;
  * hold it and one of them stole it (RFC 9700 §4.14.2). Throws `Problem` (`invalid_refresh_token`).
  */
 export function createRefresh(deps: RefreshDeps): Refresh {
-  const { store, transact, sessions, now } = deps;
+  const { store, transact, keptAnswers, sessions, now } = deps;
 
   const refuse = async (presented: PresentedToken, reason: RevocationReason, origin: RequestOrigin): Promise<never> => {
     const { id, activeUserId } = presented.session;
@@ -55,7 +55,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     const answer = await deps.tokens.answer({ session: { ...session, lastSeenAt: at, ip: origin.ip ?? session.ip }, user, users }, next);
     const exchanged = await store.exchange({
       hash: token.hash,
-      answer: sealFor(refreshToken).seal(Buffer.from(JSON.stringify(answer))),
+      answer: keptAnswers.sealFor(refreshToken, answer),
       nextHash: hashToken(next),
       at,
       nextExpiresAt: new Date(at.getTime() + deps.refreshSeconds * 1_000),
@@ -79,7 +79,8 @@ export function createRefresh(deps: RefreshDeps): Refresh {
   const answerAgain = async (refreshToken: string, { token }: PresentedToken): Promise<SignedIn | undefined> => {
     const usedMsAgo = now().getTime() - (token.usedAt?.getTime() ?? 0);
     if (!token.answer || usedMsAgo > deps.graceSeconds * 1_000) return undefined;
-    const answer = signedIn.parse(JSON.parse(Buffer.from(sealFor(refreshToken).open(token.answer)).toString()));
+    const answer = keptAnswers.open(refreshToken, token.answer);
+    if (!answer) throw new Problem("invalid_refresh_token");
     const next = await store.findPresented(hashToken(answer.refreshToken));
     return next && !next.token.usedAt ? answer : undefined;
   };
@@ -95,9 +96,4 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     }
     throw new Problem("invalid_refresh_token");
   };
-}
-
-/** The answer can be read again only by who holds the token it was given for. */
-function sealFor(refreshToken: string) {
-  return createSeal(createHash("sha256").update(`keelson refresh answer\0${refreshToken}`).digest());
 }

@@ -99,6 +99,7 @@ export function sessionRoutes(deps: {
             "mfa_required",
             "account_disabled",
             "email_not_verified",
+            "conflict",
           ),
         },
       }),
@@ -113,7 +114,7 @@ export function sessionRoutes(deps: {
         request: { body: jsonBody(switchUserRequest) },
         responses: {
           200: jsonAnswer("The session with the new tokens", signedInAnswer),
-          ...problemAnswers(...writeProblems, "unauthenticated", "not_found", "account_disabled"),
+          ...problemAnswers(...writeProblems, "unauthenticated", "not_found", "account_disabled", "conflict"),
         },
       }),
       async (c) =>

@@ -129,7 +129,10 @@ export function createSessionService({ store, authority, transact, tokens, now }
           await leave(unit, id, { userId: actor.userId, reason: "remote_logout", ...call });
       }),
 
-    /** Authority goes to another user who is in the session already; the old tokens lose it. */
+    /**
+     * Authority goes to another user who is in the session already; the old tokens lose it. To the active one there is nothing to switch: new
+     * tokens for nothing would make a refresh token out of a stolen access token.
+     */
     switchTo: (call: Call, userId: string) =>
       transact(async (unit) => {
         const session = await ownLive(call.actor, unit);
@@ -137,6 +140,7 @@ export function createSessionService({ store, authority, transact, tokens, now }
         const next = members.find(({ user }) => user.id === userId);
         if (!next) throw new Problem("not_found", { detail: `There is no user ${userId} in this session.` });
         if (next.user.disabledAt) throw new Problem("account_disabled");
+        if (userId === session.activeUserId) throw new Problem("conflict", { detail: "This user is the active one already." });
         const changed = await authority.change(unit, session.id, userId);
         unit.publish(sessionChanged, {
           subject: session.id,

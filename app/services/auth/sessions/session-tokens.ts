@@ -6,6 +6,7 @@ import type { SignedIn } from "../schema.ts";
 import type { UserRow } from "../store.ts";
 import type { AccessTokens } from "../tokens/access-tokens.ts";
 import { toSessionView, toUserView } from "../views.ts";
+import type { KeptAnswers } from "./kept-answers.ts";
 import type { SessionRow, SessionStore } from "./store.ts";
 
 export interface SessionState {
@@ -16,18 +17,17 @@ export interface SessionState {
   readonly users: readonly string[];
 }
 
-const lostAnswerMs = 60_000;
-
 export type SessionTokens = ReturnType<typeof createSessionTokens>;
 
 /** The pair of tokens that stands for a session. */
 export function createSessionTokens(deps: {
-  readonly store: Pick<SessionStore, "insertRefreshToken" | "expireRefreshTokens">;
+  readonly store: Pick<SessionStore, "insertRefreshToken" | "supersedeRefreshTokens">;
   readonly accessTokens: Pick<AccessTokens, "sign">;
+  readonly keptAnswers: Pick<KeptAnswers, "sealForAny">;
   readonly refreshSeconds: number;
   readonly now: Now;
 }) {
-  const { store, accessTokens, refreshSeconds, now } = deps;
+  const { store, accessTokens, keptAnswers, refreshSeconds, now } = deps;
 
   /** The answer of every route that logs in, around a refresh token that the caller stores. */
   const answer = async ({ session, user, users }: SessionState, refreshToken: string): Promise<SignedIn> => {
@@ -49,7 +49,7 @@ export function createSessionTokens(deps: {
     };
   };
 
-  /** Part of the caller's unit of work. */
+  /** Part of the caller's unit of work, as `reissue` is. */
   const issue = async (unit: Pick<Unit, "tx">, state: SessionState): Promise<SignedIn> => {
     const refreshToken = randomToken(32);
     const createdAt = now();
@@ -62,10 +62,16 @@ export function createSessionTokens(deps: {
     answer,
     issue,
 
-    /** After a change of who may do what in the session: the refresh tokens from before live on only for as long as an answer may be on its way. */
+    /**
+     * After a change of who may do what in the session: as if the refresh token from before had been exchanged for this answer. A session has one
+     * line of refresh tokens, so that of two who go on from one place one is noticed.
+     */
     reissue: async (unit: Pick<Unit, "tx">, state: SessionState): Promise<SignedIn> => {
-      await store.expireRefreshTokens(state.session.id, new Date(now().getTime() + lostAnswerMs), unit.tx);
-      return issue(unit, state);
+      const at = now();
+      const signedIn = await issue(unit, state);
+      const superseded = { at, answer: keptAnswers.sealForAny(signedIn), nextHash: hashToken(signedIn.refreshToken) };
+      await store.supersedeRefreshTokens(state.session.id, superseded, unit.tx);
+      return signedIn;
     },
   };
 }

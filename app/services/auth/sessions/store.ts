@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, isNull, ne, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNull, ne, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../../db/client.ts";
 import { type AuthenticationMethod, refreshTokens, revocations, sessions, sessionUsers, users } from "../../../../db/schema/auth.ts";
 import type { UserRow } from "../store.ts";
@@ -92,8 +92,9 @@ export function createSessionStore(db: Db) {
     },
 
     /** Until the transaction ends, log-ins of one user come one after the other: each counts the sessions of those before. */
-    lockUser: async (userId: string, on: Queryable): Promise<void> => {
-      await on.select({ id: users.id }).from(users).where(eq(users.id, userId)).for("no key update");
+    lockUser: async (userId: string, on: Queryable): Promise<UserRow | undefined> => {
+      const [row] = await on.select().from(users).where(eq(users.id, userId)).for("no key update");
+      return row;
     },
 
     /** Where the user was seen before: the most recent sessions, ended ones too. */
@@ -147,12 +148,16 @@ export function createSessionStore(db: Db) {
       await on.insert(refreshTokens).values(row);
     },
 
-    /** Refresh tokens from before a change of authority work on until then, for a client whose answer got lost; not for ever, for a thief. */
-    expireRefreshTokens: async (sessionId: string, at: Date, on: Queryable): Promise<void> => {
+    /** What was fresh but for the next one counts as used from now on. Hold the session, as `exchange` does. */
+    supersedeRefreshTokens: async (
+      sessionId: string,
+      by: { readonly at: Date; readonly answer: Uint8Array; readonly nextHash: string },
+      on: Queryable,
+    ): Promise<void> => {
       await on
         .update(refreshTokens)
-        .set({ expiresAt: at })
-        .where(and(eq(refreshTokens.sessionId, sessionId), isNull(refreshTokens.usedAt), gt(refreshTokens.expiresAt, at)));
+        .set({ usedAt: by.at, answer: by.answer })
+        .where(and(eq(refreshTokens.sessionId, sessionId), isNull(refreshTokens.usedAt), ne(refreshTokens.hash, by.nextHash)));
     },
 
     findPresented: async (hash: string): Promise<PresentedToken | undefined> => {
@@ -169,7 +174,10 @@ export function createSessionStore(db: Db) {
       return rows.map(({ id }) => id);
     },
 
-    /** One statement, so that of several exchanges of one token exactly one succeeds. False for the others, and for an ended session. */
+    /**
+     * One statement, so that of several exchanges of one token exactly one succeeds. False for the others, and for an ended session. The session
+     * is held before the token, in the order in which changes of it take them.
+     */
     exchange: async (exchange: {
       readonly hash: string;
       readonly answer: Uint8Array;
@@ -180,17 +188,17 @@ export function createSessionStore(db: Db) {
     }): Promise<boolean> => {
       const at = exchange.at.toISOString();
       const rows = await db.execute(sql`
-        with used as (
-          update refresh_tokens set used_at = ${at}, answer = ${Buffer.from(exchange.answer)}
-          where hash = ${exchange.hash} and used_at is null
-          returning session_id
-        ), seen as (
+        with seen as (
           update sessions set last_seen_at = ${at}, ip = coalesce(${exchange.ip ?? null}, ip)
-          where id = (select session_id from used) and revoked_at is null
+          where id = (select session_id from refresh_tokens where hash = ${exchange.hash} and used_at is null) and revoked_at is null
           returning id
+        ), used as (
+          update refresh_tokens set used_at = ${at}, answer = ${Buffer.from(exchange.answer)}
+          where hash = ${exchange.hash} and used_at is null and session_id = (select id from seen)
+          returning session_id
         )
         insert into refresh_tokens (hash, session_id, created_at, expires_at)
-        select ${exchange.nextHash}, id, ${at}::timestamptz, ${exchange.nextExpiresAt.toISOString()}::timestamptz from seen
+        select ${exchange.nextHash}, session_id, ${at}::timestamptz, ${exchange.nextExpiresAt.toISOString()}::timestamptz from used
         returning hash`);
       return rows.length > 0;
     },

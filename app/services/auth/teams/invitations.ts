@@ -3,14 +3,15 @@ import type { Actor } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { newId, randomToken } from "../../../platform/ids.ts";
-import type { Transact } from "../../../platform/outbox.ts";
+import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { Call } from "../api-keys/authority.ts";
 import { teamInvitationSent, teamInvitationWithdrawn, teamMemberJoined } from "../events.ts";
 import { invitationMail, type SendMail } from "../mails.ts";
 import { hashToken } from "../one-time-tokens.ts";
 import { sessionOf } from "../sessions/service.ts";
 import type { AuthStore } from "../store.ts";
-import { assertOutranks, assertRuns, type Membership } from "./membership.ts";
+import type { LimitInvitations } from "./invitation-limits.ts";
+import { assertOutranks, assertRuns, type Membership, type MemberTeam } from "./membership.ts";
 import type { inviteRequest, pageQuery } from "./schema.ts";
 import { addressOf } from "./service.ts";
 import type { TeamStore } from "./store.ts";
@@ -22,29 +23,40 @@ export interface InvitationDeps {
   readonly store: TeamStore;
   readonly users: Pick<AuthStore, "findUser" | "findUserByEmail">;
   readonly membership: Membership;
+  readonly limit: LimitInvitations;
   readonly sendMail: SendMail;
   readonly transact: Transact;
   readonly now: Now;
 }
 
 const lifetimeMs = 7 * 86_400_000;
-/** Open ones per team, so that nobody has us write to half the world. */
+/** Open ones per team. */
 const openMax = 100;
 
+type Invite = z.infer<typeof inviteRequest>;
+
 /** How people come into a team: by a token that was mailed to the address of their account. */
-export function createInvitationService({ store, users, membership, sendMail, transact, now }: InvitationDeps) {
+export function createInvitationService({ store, users, membership, limit, sendMail, transact, now }: InvitationDeps) {
+  const assertMayInvite = async (team: MemberTeam, { email, role }: Invite, on?: Unit["tx"]): Promise<void> => {
+    assertRuns(team);
+    assertOutranks(team, role);
+    const invited = await users.findUserByEmail(email, on);
+    if (invited && (await store.roleOf(team.id, invited.id, on)))
+      throw new Problem("conflict", { detail: `${email} is in the team already.` });
+    if ((await store.countInvitations(team.id, on)) >= openMax)
+      throw new Problem("conflict", { detail: `The team has ${openMax} open invitations already: withdraw one first.` });
+  };
+
   return {
     /** The same for an address with an account and one without. A second one to an address replaces the first. */
-    invite: (call: Call, id: string, { email, role }: z.infer<typeof inviteRequest>) =>
-      transact(async (unit) => {
+    invite: async (call: Call, id: string, invitation: Invite) => {
+      const { email, role } = invitation;
+      // Asked twice: only what would be sent counts, and only under the lock do the answers hold.
+      await assertMayInvite(await membership.seen(call.actor, id), invitation);
+      await limit({ by: call.actor.userId, teamId: id, email });
+      return transact(async (unit) => {
         const team = await membership.locked(unit, call.actor, id);
-        assertRuns(team);
-        assertOutranks(team, role);
-        const invited = await users.findUserByEmail(email, unit.tx);
-        if (invited && (await store.roleOf(id, invited.id, unit.tx)))
-          throw new Problem("conflict", { detail: `${email} is in the team already.` });
-        if ((await store.countInvitations(id, unit.tx)) >= openMax)
-          throw new Problem("conflict", { detail: `The team has ${openMax} open invitations already: withdraw one first.` });
+        await assertMayInvite(team, invitation, unit.tx);
         const token = randomToken(32);
         const createdAt = now();
         const row = await store.replaceInvitation(
@@ -61,10 +73,11 @@ export function createInvitationService({ store, users, membership, sendMail, tr
           unit.tx,
         );
         const inviter = await users.findUser(call.actor.userId, unit.tx);
-        await sendMail(unit, invitationMail({ to: email, team: team.name, role, token, inviter: inviter?.email ?? "Somebody" }));
+        await sendMail(unit, invitationMail({ to: email, team: team.name, role, token, inviter }));
         unit.publish(teamInvitationSent, { ...addressOf(team, call.actor.userId, call), data: { invitationId: row.id, role } });
         return toInvitationView(row);
-      }),
+      });
+    },
 
     list: async (actor: Actor, id: string, { limit, cursor }: z.infer<typeof pageQuery>) => {
       assertRuns(await membership.seen(actor, id));

@@ -1,15 +1,11 @@
 import { z } from "@hono/zod-openapi";
-import { storableText } from "../../../platform/text.ts";
+import { readableName } from "../../../platform/text.ts";
 import { email } from "../schema.ts";
 
 const teamId = z.string().max(64).openapi({ example: "team_0199f0a8c7d87d1b9c5f2f6d4b7a1e40" });
 const userId = z.string().max(64).openapi({ example: "usr_0199f0a8c7d87d1b9c5f2f6d4b7a1e3c" });
 const invitationId = z.string().max(64).openapi({ example: "inv_0199f0a8c7d87d1b9c5f2f6d4b7a1e41" });
-/** One line, because it stands in the subject of mails. */
-const name = storableText(100)
-  .min(1)
-  .regex(/^\P{Cc}*$/u, { error: "must not contain control characters" })
-  .openapi({ example: "Analytical engines" });
+const name = readableName(100).openapi({ example: "Analytical engines" });
 const role = z.enum(["owner", "admin", "member", "viewer"]);
 const invitedRole = z.enum(["admin", "member", "viewer"]);
 

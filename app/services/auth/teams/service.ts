@@ -7,6 +7,7 @@ import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { Call, KeyAuthority } from "../api-keys/authority.ts";
 import { teamCreated, teamDeleted, teamMemberChanged, teamMemberRemoved, teamOwnerChanged, teamRenamed } from "../events.ts";
 import { sessionOf } from "../sessions/service.ts";
+import type { AuthStore, UserRow } from "../store.ts";
 import { assertOutranks, assertRuns, type Membership, type MemberTeam } from "./membership.ts";
 import type { memberRequest, pageQuery, teamRequest } from "./schema.ts";
 import type { MemberRow, TeamStore } from "./store.ts";
@@ -16,6 +17,7 @@ export type TeamService = ReturnType<typeof createTeamService>;
 
 export interface TeamDeps {
   readonly store: TeamStore;
+  readonly users: Pick<AuthStore, "lockUser">;
   readonly membership: Membership;
   readonly keys: Pick<KeyAuthority, "endAll">;
   readonly transact: Transact;
@@ -25,18 +27,22 @@ export interface TeamDeps {
 type PageQuery = z.infer<typeof pageQuery>;
 
 /** Teams and their members. Every change holds the team's row, so that a team has exactly one owner whatever comes at once. */
-export function createTeamService({ store, membership, keys, transact, now }: TeamDeps) {
+export function createTeamService({ store, users, membership, keys, transact, now }: TeamDeps) {
   const memberOf = async (unit: Unit, team: MemberTeam, userId: string): Promise<MemberRow> => {
     const row = await store.findMember(team.id, userId, unit.tx);
     if (!row) throw new Problem("not_found", { detail: `There is no member ${userId} in this team.` });
     return row;
   };
 
-  const handOver = async (unit: Unit, team: MemberTeam, { member: to, call }: Omit<RoleChange, "role">) => {
+  /** Whoever owns a team does not close the account, so it is held until the end: before the team, in the order of whoever closes it. */
+  const holdOwner = (unit: Unit, userId: string): Promise<UserRow | undefined> => users.lockUser(userId, unit.tx);
+
+  const handOver = async (unit: Unit, team: MemberTeam, { member: to, heir, call }: HandOver) => {
     sessionOf(call.actor);
     const from = call.actor.userId;
     if (team.role !== "owner") throw new Problem("forbidden", { detail: "Only its owner hands a team over." });
     if (to.userId === from) return;
+    assertMayOwn(heir);
     await store.setRole({ teamId: team.id, userId: from }, "admin", unit.tx);
     await store.setRole({ teamId: team.id, userId: to.userId }, "owner", unit.tx);
     unit.publish(teamOwnerChanged, { ...addressOf(team, to.userId, call), data: { from, to: to.userId } });
@@ -58,6 +64,7 @@ export function createTeamService({ store, membership, keys, transact, now }: Te
       transact(async (unit) => {
         sessionOf(call.actor);
         const ownerId = call.actor.userId;
+        assertMayOwn(await holdOwner(unit, ownerId));
         const row = await store.insert({ id: newId("team"), name, createdAt: now() }, unit.tx);
         await store.addMember({ teamId: row.id, userId: ownerId, role: "owner", createdAt: now() }, unit.tx);
         unit.publish(teamCreated, { ...addressOf(row, ownerId, call), data: { name } });
@@ -108,9 +115,10 @@ export function createTeamService({ store, membership, keys, transact, now }: Te
     /** `owner` hands the team over. */
     changeMember: (call: Call, { id, userId }: MemberAddress, { role }: z.infer<typeof memberRequest>) =>
       transact(async (unit) => {
+        const heir = role === "owner" ? await holdOwner(unit, userId) : undefined;
         const team = await membership.locked(unit, call.actor, id);
         const member = await memberOf(unit, team, userId);
-        if (role === "owner") await handOver(unit, team, { member, call });
+        if (role === "owner") await handOver(unit, team, { member, heir, call });
         else await changeRole(unit, team, { member, role, call });
         return toMemberView(await memberOf(unit, team, userId));
       }),
@@ -139,6 +147,16 @@ interface RoleChange {
   readonly member: MemberRow;
   readonly role: "admin" | "member" | "viewer";
   readonly call: Call;
+}
+
+interface HandOver {
+  readonly member: MemberRow;
+  readonly heir: UserRow | undefined;
+  readonly call: Call;
+}
+
+function assertMayOwn(user: UserRow | undefined): void {
+  if (!user || user.disabledAt) throw new Problem("conflict", { detail: "The account is closed or disabled: it can't own a team." });
 }
 
 /** The event is about the team, and for whom it concerns to see. */

@@ -101,14 +101,15 @@ export function createTeamStore(db: Db) {
       return rows.map(({ id }) => id);
     },
 
-    /** Of those who are in the team the highest, the longest in it first. */
+    /** Of those who are in the team the highest, the longest in it first; one whose account is disabled only when there is nobody else. */
     heirOf: async (teamId: string, on: Queryable): Promise<string | undefined> => {
       const rank = sql`array_position(array['owner', 'admin', 'member', 'viewer'], ${teamMembers.role})`;
       const [row] = await on
         .select({ userId: teamMembers.userId })
         .from(teamMembers)
+        .innerJoin(users, eq(users.id, teamMembers.userId))
         .where(eq(teamMembers.teamId, teamId))
-        .orderBy(rank, asc(teamMembers.createdAt), asc(teamMembers.userId))
+        .orderBy(sql`${users.disabledAt} is not null`, rank, asc(teamMembers.createdAt), asc(teamMembers.userId))
         .limit(1);
       return row?.userId;
     },
@@ -162,7 +163,8 @@ export function createTeamStore(db: Db) {
         .orderBy(asc(teamMembers.userId))
         .limit(page.limit),
 
-    countInvitations: (teamId: string, on: Queryable): Promise<number> => on.$count(teamInvitations, eq(teamInvitations.teamId, teamId)),
+    countInvitations: (teamId: string, on: Queryable = db): Promise<number> =>
+      on.$count(teamInvitations, eq(teamInvitations.teamId, teamId)),
 
     /** In place of an earlier one to the same address. */
     replaceInvitation: async (row: typeof teamInvitations.$inferInsert, on: Queryable): Promise<InvitationRow> => {

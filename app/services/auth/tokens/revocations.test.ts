@@ -16,6 +16,7 @@ function world(initial: { readonly looksFail?: boolean } = {}) {
     looksFail: false,
     asksFail: false,
     looks: 0,
+    from: undefined as string | undefined,
     asked: 0,
     ...initial,
   };
@@ -24,9 +25,10 @@ function world(initial: { readonly looksFail?: boolean } = {}) {
   };
   running = startRevocations({
     store: {
-      revocationsOfLast: () => {
+      revocationsSince: async (from) => {
         state.looks += 1;
-        return state.looksFail ? away() : Promise.resolve(state.rows);
+        state.from = from;
+        return state.looksFail ? away() : { revocations: state.rows, next: String(state.looks) };
       },
       liveVersion: () => {
         state.asked += 1;
@@ -108,6 +110,20 @@ describe("while it cannot look", () => {
     const answers = [await revocations.isRevoked("ses_2", 4), await revocations.isRevoked("ses_2", 5)];
     state.live = undefined;
     expect([...answers, await revocations.isRevoked("ses_2", 5)]).toEqual([true, false, true]);
+  });
+
+  test("the first look is for all that is kept, and each goes on where the last one that succeeded ended", async () => {
+    const { state } = world();
+    expect([state.looks, state.from]).toEqual([1, undefined]);
+    await looked(state, 2);
+    expect(state.from).toBe("1");
+    state.looksFail = true;
+    await looked(state, 5);
+    const { from, looks } = state;
+    expect(Number(from)).toBeLessThan(looks - 1);
+    state.looksFail = false;
+    await looked(state, looks + 1);
+    expect(state.from).toBe(from);
   });
 
   test("when it can again, what was revoked in between is known", async () => {

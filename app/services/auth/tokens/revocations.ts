@@ -4,7 +4,7 @@ import type { Logger } from "../../../platform/logger.ts";
 import type { Revocation, TokenStore } from "./store.ts";
 
 export interface RevocationDeps {
-  readonly store: Pick<TokenStore, "revocationsOfLast" | "liveVersion">;
+  readonly store: Pick<TokenStore, "revocationsSince" | "liveVersion">;
   /** Access tokens live no longer than this, so older revocations need not be known. */
   readonly accessTokenSeconds: number;
   readonly log: Logger;
@@ -25,8 +25,8 @@ export interface Revocations extends Running {
 const lookEveryMs = 400;
 /** What was known this long ago is not good enough any more: then each request asks the store. */
 const staleMs = 900;
-/** A transaction may commit this long after its row got its time. */
-const overlapSeconds = 30;
+/** A token that was being signed while its session changed may end this much later than one from before. */
+const signingSeconds = 30;
 
 /**
  * What this copy must refuse although its signature is good: a table in memory, so that a request costs no round trip.
@@ -39,6 +39,7 @@ export function startRevocations({ store, accessTokenSeconds, log }: RevocationD
   let recent = new Map<string, number>();
   let older = new Map<string, number>();
   let turnedAt = performance.now();
+  let from: string | undefined;
   let freshFrom = Number.NEGATIVE_INFINITY;
   let news = Promise.withResolvers<void>();
 
@@ -52,7 +53,7 @@ export function startRevocations({ store, accessTokenSeconds, log }: RevocationD
   };
 
   const turn = () => {
-    if (performance.now() - turnedAt < (accessTokenSeconds + overlapSeconds) * 1_000) return;
+    if (performance.now() - turnedAt < (accessTokenSeconds + signingSeconds) * 1_000) return;
     older = recent;
     recent = new Map();
     turnedAt = performance.now();
@@ -60,8 +61,9 @@ export function startRevocations({ store, accessTokenSeconds, log }: RevocationD
 
   const look = async () => {
     const askedAt = performance.now();
-    const behindSeconds = Math.min(accessTokenSeconds, (askedAt - freshFrom) / 1_000);
-    for (const revocation of await store.revocationsOfLast(behindSeconds + overlapSeconds)) learn(revocation);
+    const page = await store.revocationsSince(from);
+    for (const revocation of page.revocations) learn(revocation);
+    from = page.next;
     freshFrom = askedAt;
     turn();
   };

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
+import { and, asc, eq, isNotNull, isNull, lt, or, sql } from "drizzle-orm";
 import type { JWK } from "jose";
 import { advisoryLocks } from "../../../../db/advisory-locks.ts";
 import type { Db, Queryable } from "../../../../db/client.ts";
@@ -21,6 +21,12 @@ export interface Revocation {
   readonly sessionId: string;
   /** Tokens of lower versions are refused; null: all of the session's. */
   readonly minVersion: number | null;
+}
+
+export interface RevocationPage {
+  readonly revocations: readonly Revocation[];
+  /** Where the next look goes on. */
+  readonly next: string | undefined;
 }
 
 /** Copies that find the key due at the same time wait for each other here. */
@@ -66,12 +72,23 @@ export function createTokenStore(db: Db) {
       return rows.length;
     },
 
-    /** By the database's clock, which all copies share. */
-    revocationsOfLast: (seconds: number): Promise<Revocation[]> =>
-      db
-        .select({ sessionId: revocations.sessionId, minVersion: revocations.minVersion })
-        .from(revocations)
-        .where(gt(revocations.at, sql`clock_timestamp() - make_interval(secs => ${seconds})`)),
+    /**
+     * Those that had not been committed at the look that gave `from`, and a few that had; all that are kept without one. One statement, hence one
+     * snapshot: whatever is older than the oldest transaction that is under way in it can be seen in it.
+     */
+    revocationsSince: async (from: string | undefined): Promise<RevocationPage> => {
+      const rows = await db.execute<{ next: string; session_id: string | null; min_version: number | null }>(sql`
+        select pg_snapshot_xmin(pg_current_snapshot())::text as next, page.session_id, page.min_version
+        from (values (true)) as always left join (
+          select session_id, min_version from revocations where xact >= ${from ?? "0"}::text::xid8
+        ) as page on true`);
+      return {
+        next: rows[0]?.next,
+        revocations: rows.flatMap(({ session_id: sessionId, min_version: minVersion }) =>
+          sessionId === null ? [] : [{ sessionId, minVersion }],
+        ),
+      };
+    },
 
     /** Of a session or an API key; undefined for one that has ended or is good for nothing now. */
     liveVersion: async (id: string): Promise<number | undefined> => {

@@ -13,13 +13,14 @@ import type { UserService } from "./service.ts";
  */
 export function userRoutes({ users, guards }: { readonly users: UserService; readonly guards: Guards }) {
   const tags = ["auth"];
-  const adminRoute = { tags, security: keySecurity, middleware: guards.admin };
+  const adminReads = { tags, security: keySecurity, middleware: guards.admin };
+  const adminWrites = { tags, security: bearerSecurity, middleware: guards.admin };
   const params = z.object({ id: userId });
 
   return createRoutes()
     .openapi(
       createRoute({
-        ...adminRoute,
+        ...adminReads,
         method: "get",
         path: "/v1/users",
         summary: "All accounts, in the order they signed up",
@@ -30,7 +31,7 @@ export function userRoutes({ users, guards }: { readonly users: UserService; rea
     )
     .openapi(
       createRoute({
-        ...adminRoute,
+        ...adminReads,
         method: "get",
         path: "/v1/users/{id}",
         summary: "One account",
@@ -41,7 +42,7 @@ export function userRoutes({ users, guards }: { readonly users: UserService; rea
     )
     .openapi(
       createRoute({
-        ...adminRoute,
+        ...adminWrites,
         method: "patch",
         path: "/v1/users/{id}",
         summary: "Change a role, or disable an account and end its sessions",
@@ -58,7 +59,7 @@ export function userRoutes({ users, guards }: { readonly users: UserService; rea
     )
     .openapi(
       createRoute({
-        ...adminRoute,
+        ...adminWrites,
         method: "delete",
         path: "/v1/users/{id}/sessions",
         summary: "Log a user out everywhere",

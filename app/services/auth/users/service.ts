@@ -84,6 +84,7 @@ export function createUserService({ teams, store, assertRecentLogIn, sessions, k
       await assertRecentLogIn(call.actor);
       return transact(async (unit) => {
         assertOthers(await store.lockActiveAdmins(unit.tx), id);
+        await store.lockUser(id, unit.tx);
         if (await teams.ownsAny(id, unit.tx))
           throw new Problem("conflict", { detail: "You own teams: hand them over or delete them first." });
         return closeAccount(unit, id, call);
