@@ -25,12 +25,15 @@ import { waitFor } from "./platform/wait-for.ts";
 import { firstSetupToken } from "./services/auth/accounts/setup-token.ts";
 import { openAuthService } from "./services/auth/service.ts";
 import { createAuthStore } from "./services/auth/store.ts";
+import { callableContractOf } from "./services/callable-jobs.ts";
 import { createNotifyService } from "./services/notify/service.ts";
 import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
 import { createTaskLifecycle } from "./services/tasks/lifecycle.ts";
+import { createScheduleService } from "./services/tasks/schedules/service.ts";
+import { createScheduleStore } from "./services/tasks/schedules/store.ts";
 import { createTaskService } from "./services/tasks/service.ts";
 import { createTaskStore } from "./services/tasks/store.ts";
 import { createTaskWatch, taskEnd } from "./services/tasks/watch.ts";
@@ -119,6 +122,14 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   auth.onRevoked(({ sessionId, minVersion }) => streams.closeFor(({ via }) => isRefused(via, sessionId, minVersion)));
 
   const tasks = createTaskService({ store: taskStore, watch, can: auth.can });
+  const schedules = createScheduleService({
+    store: createScheduleStore(database.db),
+    transact,
+    createTask: lifecycle.create,
+    contractOf: callableContractOf,
+    can: auth.can,
+    schedulesMax: config.KEELSON_SCHEDULES_MAX,
+  });
 
   const execute = createSandboxClient(threads.sandboxChannel);
   const sandbox = createSandboxService({
@@ -154,6 +165,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     services: serviceRoutes({
       auth,
       tasks,
+      schedules,
       notify,
       sandbox,
       guards,

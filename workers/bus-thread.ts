@@ -2,13 +2,22 @@ import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { startHousekeeping } from "../app/platform/housekeeping.ts";
 import { purgeIdempotencyKeys } from "../app/platform/idempotency/store.ts";
+import { createTransact } from "../app/platform/outbox.ts";
 import { startRelay } from "../app/platform/outbox-relay.ts";
 import { openBus, openQueues } from "../app/platform/substrate.ts";
+import { createMayAct } from "../app/services/auth/may-act.ts";
+import { createAuthStore } from "../app/services/auth/store.ts";
+import { createTeamStore } from "../app/services/auth/teams/store.ts";
+import { callableContractOf } from "../app/services/callable-jobs.ts";
+import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
+import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
+import { startTicker } from "../app/services/tasks/schedules/ticker.ts";
+import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
 import { runThread } from "./thread-entry.ts";
 
-/** Owns the blocking reads of the bus and the outbox relay. Knows nothing of HTTP or of what events mean. */
+/** Owns the blocking reads of the bus and the outbox relay. Turns due ticks of schedules into tasks. Knows nothing of HTTP or of what events mean. */
 await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   await using opening = new AsyncDisposableStack();
   const budget = connectionBudget(data.config).bus;
@@ -33,17 +42,32 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
     (it) => it.stop(),
   );
   await tail.started;
+  const schedules = createScheduleStore(database.db);
   opening.adopt(
     startHousekeeping({
       log,
       chores: [
         { name: "trim the event log", run: () => bus.trim({ ageMaxMs: data.config.KEELSON_EVENT_RETENTION_HOURS * 3_600_000 }) },
         { name: "forget idempotency keys", run: () => purgeIdempotencyKeys(database.db, systemNow) },
+        { name: "forget ticks", run: schedules.purgeTicks },
       ],
     }),
     (it) => it.stop(),
   );
   const relay = opening.adopt(startRelay({ db: database.db, bus, queues, log }), (it) => it.stop());
+  const transact = createTransact({ db: database.db, now: systemNow, wake: relay.wake });
+  const tasks = createTaskLifecycle({ store: createTaskStore(database.db), transact, now: systemNow });
+  opening.adopt(
+    startTicker({
+      store: schedules,
+      transact,
+      createTask: tasks.create,
+      contractOf: callableContractOf,
+      mayAct: createMayAct({ users: createAuthStore(database.db), teams: createTeamStore(database.db) }),
+      log,
+    }),
+    (it) => it.stop(),
+  );
 
   const open = opening.move();
   return {

@@ -13,6 +13,8 @@ import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { createTaskLifecycle } from "../app/services/tasks/lifecycle.ts";
+import { scheduleAccountData } from "../app/services/tasks/schedules/account-data.ts";
+import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import { type Channel, openChannel } from "./channel.ts";
@@ -49,7 +51,12 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     sandbox: { store: executionStore, transact, execute, now },
     auth: {
       store: authStore,
-      accountData: [taskAccountData(taskStore), sandboxAccountData(executionStore), openAuthAccountData(database.db)],
+      accountData: [
+        taskAccountData(taskStore),
+        scheduleAccountData(createScheduleStore(database.db)),
+        sandboxAccountData(executionStore),
+        openAuthAccountData(database.db),
+      ],
       transact,
     },
     notify: {

@@ -15,6 +15,7 @@ export function run(options: CommandOptions): Promise<number> {
     const routes = serviceRoutes({
       auth: neverCalled(),
       tasks: neverCalled(),
+      schedules: neverCalled(),
       notify: neverCalled(),
       sandbox: neverCalled(),
       streams: neverCalled(),

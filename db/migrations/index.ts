@@ -4,6 +4,7 @@ import limiter from "./0002_limiter.sql" with { type: "text" };
 import auth from "./0003_auth.sql" with { type: "text" };
 import keysAndTeams from "./0004_keys_and_teams.sql" with { type: "text" };
 import accountInvitations from "./0005_account_invitations.sql" with { type: "text" };
+import schedules from "./0006_schedules.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { name: "0003_auth", sql: auth },
   { name: "0004_keys_and_teams", sql: keysAndTeams },
   { name: "0005_account_invitations", sql: accountInvitations },
+  { name: "0006_schedules", sql: schedules },
 ];
