@@ -102,6 +102,21 @@ describe("the hour that is left out, and the one that comes twice", () => {
     test(`${timezone}, ${cron}: ${name}`, () => expect(ticks({ cron, timezone }, from, expected.length)).toEqual([...expected]));
 });
 
+test("what runs every hour comes in both of a repeated half hour", () =>
+  expect(ticks({ cron: "*/20 * * * *", timezone: "Australia/Lord_Howe" }, "2026-04-04T14:30:00Z", 4)).toEqual([
+    "2026-04-04T14:40:00Z",
+    "2026-04-04T15:10:00Z",
+    "2026-04-04T15:30:00Z",
+    "2026-04-04T15:50:00Z",
+  ]));
+
+test("what runs every hour gets nothing more from a gap of half an hour", () =>
+  expect(ticks({ cron: "*/20 * * * *", timezone: "Australia/Lord_Howe" }, "2026-10-03T15:00:00Z", 3)).toEqual([
+    "2026-10-03T15:10:00Z",
+    "2026-10-03T15:40:00Z",
+    "2026-10-03T16:00:00Z",
+  ]));
+
 describe("cron", () => {
   test("with seconds, strictly after the moment", () =>
     expect(ticks({ cron: "*/20 * * * * *" }, "2026-01-01T00:00:20Z", 3)).toEqual([
@@ -193,3 +208,16 @@ describe("the newest", () => {
     expect(createTimetable(timing({ everyMs: 3_600_000 })).newest(100, both)).toEqual([both.from, both.until]);
   });
 });
+
+test.each(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo"])(
+  "%s: through the year every tick shows the time it should on the wall",
+  (timezone) => {
+    const onTheWall = new Intl.DateTimeFormat("en-GB", { timeZone: timezone, hour: "2-digit", minute: "2-digit" });
+    const timetable = createTimetable(timing({ cron: "40 5 * * *", timezone }));
+    const from = new Date("2018-01-01T12:00:00Z");
+    const year: Date[] = [];
+    for (let at = timetable.next(from); year.length < 365 && at; at = timetable.next(at)) year.push(at);
+    expect(new Set(year.map((at) => onTheWall.format(at)))).toEqual(new Set(["05:40"]));
+    expect((year.at(-1)?.getTime() ?? 0) - from.getTime()).toBeLessThanOrEqual(365 * 86_400_000);
+  },
+);

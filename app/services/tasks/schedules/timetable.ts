@@ -89,7 +89,7 @@ function byInterval(everyMs: number, { anchorAt, startsAt }: Pick<Timing, "ancho
  * runs in both. cron-parser does that, except that it drops ticks when a gap is not a whole hour, begins at midnight, or holds several of them.
  */
 function byCron(cron: string, timezone: string): { next: Step; back: Step } {
-  const zone = createZone(timezone);
+  const zone = zoneOf(timezone);
   const parse = (time: number, tz: string) => CronExpressionParser.parse(cron, { tz, currentDate: new Date(time) });
   const isHourly = parse(0, "UTC").fields.hour.values.length === 24;
   const attempt = (step: () => { getTime(): number }) => {
@@ -100,6 +100,20 @@ function byCron(cron: string, timezone: string): { next: Step; back: Step } {
     }
   };
 
+  /** The offset at that time, if nobody has moved the clocks shortly before. */
+  const steadyOffset = (time: number): number | undefined => {
+    const offset = zone.offsetMs(time);
+    return zone.offsetMs(time - gapMsMax) === offset ? offset : undefined;
+  };
+
+  /** The step as a clock in UTC would take it, ten times as fast; undefined when the clocks there were moved near one end. */
+  const plain = (time: number, step: "next" | "prev"): number | undefined => {
+    const offset = steadyOffset(time);
+    if (offset === undefined) return undefined;
+    const wall = attempt(() => parse(time + offset, "UTC")[step]());
+    return wall !== undefined && steadyOffset(wall - offset) === offset ? wall - offset : undefined;
+  };
+
   /** The first tick after `time` that falls into a gap; undefined when another one comes before. */
   const nextInGap: Step = (time) => {
     const offset = Math.min(zone.offsetMs(time), zone.offsetMs(time - gapMsMax));
@@ -107,17 +121,57 @@ function byCron(cron: string, timezone: string): { next: Step; back: Step } {
     return wall === undefined ? undefined : zone.afterGap(wall);
   };
 
+  const wallNext = (time: number, offset: number): number | undefined => {
+    const wall = attempt(() => parse(time + offset, "UTC").next());
+    return wall === undefined ? undefined : wall - offset;
+  };
+
+  /** By the clock as it is now, or if that is moved before: by the clock as it is then. */
+  const nextHourly: Step = (time) => {
+    const found = wallNext(time, zone.offsetMs(time));
+    const moved = zone.changeAfter(time);
+    return moved === undefined || (found !== undefined && found < moved) ? found : wallNext(moved - 1, zone.offsetMs(moved));
+  };
+
+  const careful: Step = (time) => {
+    if (isHourly && zone.changeAfter(time) !== undefined) return nextHourly(time);
+    const regular = attempt(() => parse(time, timezone).next());
+    const moved = isHourly ? undefined : nextInGap(time);
+    return moved !== undefined && moved > time && (regular === undefined || moved < regular) ? moved : regular;
+  };
+
   return {
-    next: (time) => {
-      const regular = attempt(() => parse(time, timezone).next());
-      const moved = isHourly ? undefined : nextInGap(time);
-      return moved !== undefined && moved > time && (regular === undefined || moved < regular) ? moved : regular;
-    },
-    back: (time) => attempt(() => parse(time, timezone).prev()),
+    next: (time) => plain(time, "next") ?? careful(time),
+    back: (time) => plain(time, "prev") ?? attempt(() => parse(time, timezone).prev()),
   };
 }
 
-function createZone(timezone: string) {
+interface Zone {
+  /** How far the clocks there are ahead of UTC. */
+  offsetMs(time: number): number;
+  /** When it is that time by a clock that nobody has moved yet; undefined for a time that the clocks there do show. */
+  afterGap(wall: number): number | undefined;
+  /** When the clocks are moved next, if that is soon. */
+  changeAfter(time: number): number | undefined;
+}
+
+/** Making one costs more than using it, and most schedules share a few. */
+const zones = new Map<string, Zone>();
+const zonesMax = 600;
+const offsetsMax = 10_000;
+/** Clocks are moved at whole quarters of an hour. */
+const quarterMs = 900_000;
+
+function zoneOf(timezone: string): Zone {
+  const known = zones.get(timezone);
+  if (known) return known;
+  if (zones.size >= zonesMax) zones.clear();
+  const zone = createZone(timezone);
+  zones.set(timezone, zone);
+  return zone;
+}
+
+function createZone(timezone: string): Zone {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone: timezone,
     hourCycle: "h23",
@@ -128,16 +182,31 @@ function createZone(timezone: string) {
     minute: "numeric",
     second: "numeric",
   });
-  /** How far the clocks there are ahead of UTC. */
-  const offsetMs = (time: number): number => {
+  const offsets = new Map<number, number>();
+  const lookUp = (time: number): number => {
     const part = new Map(format.formatToParts(time).map(({ type, value }) => [type, Number(value)]));
     const at = (type: Intl.DateTimeFormatPartTypes) => part.get(type) ?? 0;
     const wall = Date.UTC(at("year"), at("month") - 1, at("day"), at("hour"), at("minute"), at("second"));
     return wall - Math.floor(time / 1_000) * 1_000;
   };
+  const offsetMs = (time: number): number => {
+    const quarter = Math.floor(time / quarterMs);
+    const known = offsets.get(quarter);
+    if (known !== undefined) return known;
+    if (offsets.size >= offsetsMax) offsets.clear();
+    const offset = lookUp(quarter * quarterMs);
+    offsets.set(quarter, offset);
+    return offset;
+  };
   return {
     offsetMs,
-    /** When it is that time by a clock that nobody has moved yet; undefined for a time that the clocks there do show. */
+    changeAfter: (time) => {
+      const offset = offsetMs(time);
+      let quarter = Math.floor(time / quarterMs) * quarterMs;
+      do quarter += quarterMs;
+      while (quarter <= time + gapMsMax && offsetMs(quarter) === offset);
+      return quarter <= time + gapMsMax ? quarter : undefined;
+    },
     afterGap: (wall: number): number | undefined => {
       const [before, after] = [offsetMs(wall - dayMs), offsetMs(wall + dayMs)];
       const exists = [before, after].some((offset) => offsetMs(wall - offset) === offset);
