@@ -172,6 +172,13 @@ describe("nobody was there for an hour", () => {
     expect(ticks[0]?.getTime()).toBeGreaterThan(Date.now() - 1_020_000);
   });
 
+  test.each(["skip", "once", "all"] as const)("%s: some seconds late is not missed, every tick runs", async (missed) => {
+    const id = await add({ missed }, 4);
+    tick();
+    await dealtWith(id);
+    expect((await ticksOf(id)).length).toBeGreaterThanOrEqual(5);
+  });
+
   test("what is due now stands for what was missed", async () => {
     const anchor = new Date(Date.now() - 3_600_000);
     const id = await add({ cron: null, every_ms: 300_000, anchor_at: anchor, starts_at: anchor, missed: "once" }, 3_000);
@@ -179,6 +186,25 @@ describe("nobody was there for an hour", () => {
     await dealtWith(id);
     expect((await ticksOf(id)).map((at) => at.getTime())).toEqual([anchor.getTime() + 3_600_000]);
   });
+});
+
+test("what is late because its copy was busy with others was not missed", async () => {
+  const ids: string[] = [];
+  for (let count = 0; count < 101; count += 1) ids.push(await add({ ...daily, missed: "skip" }));
+  const last = ids.at(-1) ?? "";
+  await database.sql`update schedules set next_run_at = next_run_at - interval '1 second' where id <> ${last}`;
+  const store = createScheduleStore(client().db);
+  let batches = 0;
+  // The first batch took a minute: the database's clock as the second one reads it.
+  const now: typeof store.now = async (on) => {
+    const at = await store.now(on);
+    batches += 1;
+    return batches === 1 ? new Date(at.getTime() - 1_000) : new Date(at.getTime() + 60_000);
+  };
+  await database.sql`update schedules set anchor_at = next_run_at, starts_at = next_run_at, ends_at = next_run_at`;
+  tick({ store: { ...store, now } });
+  await dealtWith(last);
+  expect((await scheduleRow(last))?.last_task_id).toMatch(/^tsk_/);
 });
 
 test("paused, or past its end: nothing", async () => {

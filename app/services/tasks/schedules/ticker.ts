@@ -7,7 +7,7 @@ import type { Transact, Unit } from "../../../platform/outbox.ts";
 import { scheduleFailed, scheduleTicked } from "./events.ts";
 import type { ContractOf, CreateTask } from "./service.ts";
 import type { ScheduleRow, ScheduleStore, Settled, Tick } from "./store.ts";
-import { createTimetable } from "./timetable.ts";
+import { createTimetable, type Timetable } from "./timetable.ts";
 
 /** Whether tasks may still be made on that authority. */
 export type MayAct = (owner: { readonly ownerId: string; readonly teamId: string | null }, on: Queryable) => Promise<boolean>;
@@ -53,7 +53,7 @@ export function startTicker({ store, transact, createTask, contractOf, mayAct, l
         const authority = `${row.ownerId} ${row.teamId}`;
         const may = allowed.get(authority) ?? (await mayAct(row, unit.tx));
         allowed.set(authority, may);
-        plans.push(planFor(row, { at, ticks: may ? ticksToRun(row, at, freshFrom) : [] }));
+        plans.push(planFor(row, { at, freshFrom, may }));
       }
       const taken = await store.takeTicks(plans.flatMap(ticksOf), unit.tx);
       const isTaken = new Set(taken.map(keyOf));
@@ -158,14 +158,23 @@ class TaskNotMade extends Error {
   }
 }
 
-function planFor(row: ScheduleRow, { at, ticks }: { readonly at: Date; readonly ticks: readonly Date[] }): Plan {
-  return { row, next: createTimetable(row).next(at) ?? null, ticks: ticks.map((tickAt) => ({ scheduleId: row.id, tickAt })) };
+interface Look {
+  readonly at: Date;
+  /** What was due before that and is found only now was missed. */
+  readonly freshFrom: Date;
+  readonly may: boolean;
+}
+
+function planFor(row: ScheduleRow, look: Look): Plan {
+  const timetable = createTimetable(row);
+  const ticks = look.may ? ticksToRun(row, timetable, look) : [];
+  return { row, next: timetable.next(look.at) ?? null, ticks: ticks.map((tickAt) => ({ scheduleId: row.id, tickAt })) };
 }
 
 /** The ticks that are due and not yet dealt with, as far as the schedule's policy for missed ones lets them run. */
-function ticksToRun(row: ScheduleRow, at: Date, freshFrom: Date): readonly Date[] {
+function ticksToRun(row: ScheduleRow, timetable: Timetable, { at, freshFrom }: Look): readonly Date[] {
   const from = new Date(Math.max(row.nextRunAt?.getTime() ?? at.getTime(), (row.lastTickAt?.getTime() ?? 0) + 1));
-  const due = createTimetable(row).newest(madeUpMax, { from, until: at });
+  const due = timetable.newest(madeUpMax, { from, until: at });
   if (row.missed === "all") return due;
   const fresh = due.filter((tick) => tick >= freshFrom);
   // What runs now stands for what was missed before it.
