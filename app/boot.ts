@@ -26,17 +26,18 @@ import { waitFor } from "./platform/wait-for.ts";
 import { firstSetupToken } from "./services/auth/accounts/setup-token.ts";
 import { openAuthService } from "./services/auth/service.ts";
 import { createAuthStore } from "./services/auth/store.ts";
+import { callableJobs } from "./services/callable-jobs.ts";
 import { createNotifyService } from "./services/notify/service.ts";
 import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
-import { runProgramJob } from "./services/sandbox/jobs.ts";
-import { programInput } from "./services/sandbox/schema.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
 import { createTaskControl } from "./services/tasks/control.ts";
 import { createQueueService } from "./services/tasks/queues/service.ts";
 import { createQueueInsightStore } from "./services/tasks/queues/store.ts";
 import { createTaskProducer } from "./services/tasks/record/create.ts";
+import { createScheduleService } from "./services/tasks/schedules/service.ts";
+import { createScheduleStore } from "./services/tasks/schedules/store.ts";
 import { createTaskService } from "./services/tasks/service.ts";
 import { createTaskStore } from "./services/tasks/store.ts";
 import { createTaskWatch, taskEnd } from "./services/tasks/watch.ts";
@@ -126,6 +127,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   opening.adopt(startHousekeeping({ log, chores: auth.chores }), (it) => it.stop());
   auth.onRevoked(({ sessionId, minVersion }) => streams.closeFor(({ via }) => isRefused(via, sessionId, minVersion)));
 
+  const contractOf = callableJobs(sandboxBounds(config));
   const queueService = createQueueService({
     settings,
     insight: createQueueInsightStore(database.db),
@@ -140,9 +142,17 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     can: auth.can,
     control: createTaskControl({ store: taskStore, transact, queues, wake: threads.wakeTasks, can: auth.can, now }),
     enqueue: producer.enqueue,
-    publicJobs: { "sandbox-execution": { contract: { ...runProgramJob, input: programInput(sandboxBounds(config)) } } },
+    contractOf,
     knownQueue: queueService.known,
     assertRoom: queueService.assertRoom,
+  });
+  const schedules = createScheduleService({
+    store: createScheduleStore(database.db),
+    transact,
+    createTask: producer.create,
+    contractOf,
+    can: auth.can,
+    schedulesMax: config.KEELSON_SCHEDULES_MAX,
   });
 
   const execute = createSandboxClient(threads.sandboxChannel);
@@ -180,6 +190,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       auth,
       tasks,
       queues: queueService,
+      schedules,
       notify,
       sandbox,
       guards,

@@ -90,6 +90,7 @@ const environment = z.object({
   KEELSON_SESSION_IDLE_SECONDS: wholeNumber(60, 63_072_000).default(2_592_000),
   KEELSON_SESSION_BIND_NETWORK: z.stringbool().default(false),
   KEELSON_API_KEYS_MAX: wholeNumber(1, 10_000).default(50),
+  KEELSON_SCHEDULES_MAX: wholeNumber(1, 100_000).default(100),
   KEELSON_CORS_ORIGINS: commaList.pipe(z.array(origin)).default([]),
   KEELSON_OAUTH_PROVIDERS: oauthProviders.optional(),
   KEELSON_OAUTH_RETURN_URLS: commaList.pipe(z.array(returnOrigin)).optional(),

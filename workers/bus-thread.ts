@@ -1,16 +1,27 @@
+import { sandboxBounds } from "../app/config.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { startHousekeeping } from "../app/platform/housekeeping.ts";
 import { purgeIdempotencyKeys } from "../app/platform/idempotency/store.ts";
+import { createTransact } from "../app/platform/outbox.ts";
 import { startRelay } from "../app/platform/outbox-relay.ts";
 import { queueTable } from "../app/platform/queue/overrides.ts";
 import { openBus, openQueues } from "../app/platform/substrate.ts";
+import { createMayAct } from "../app/services/auth/may-act.ts";
+import { createAuthStore } from "../app/services/auth/store.ts";
+import { createTeamStore } from "../app/services/auth/teams/store.ts";
+import { callableJobs } from "../app/services/callable-jobs.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
+import { createTaskProducer } from "../app/services/tasks/record/create.ts";
+import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
+import { startTicker } from "../app/services/tasks/schedules/ticker.ts";
+import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
 import { runThread } from "./thread-entry.ts";
 
 /** Owns the blocking reads of the bus, the outbox relay and the dispatcher of tasks. Knows nothing of HTTP or of what events mean. */
+/** Owns the blocking reads of the bus and the outbox relay. Turns due ticks of schedules into tasks. Knows nothing of HTTP or of what events mean. */
 await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   await using opening = new AsyncDisposableStack();
   const budget = connectionBudget(data.config).bus;
@@ -35,25 +46,33 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
     (it) => it.stop(),
   );
   await tail.started;
+  const schedules = createScheduleStore(database.db);
   opening.adopt(
     startHousekeeping({
       log,
       chores: [
         { name: "trim the event log", run: () => bus.trim({ ageMaxMs: data.config.KEELSON_EVENT_RETENTION_HOURS * 3_600_000 }) },
         { name: "forget idempotency keys", run: () => purgeIdempotencyKeys(database.db, systemNow) },
+        { name: "forget ticks", run: schedules.purgeTicks },
       ],
     }),
     (it) => it.stop(),
   );
   const relay = opening.adopt(startRelay({ db: database.db, bus, log }), (it) => it.stop());
+  const settings = queueTable(data.config.KEELSON_QUEUES);
   const dispatcher = opening.adopt(
-    startDispatcher({
-      sql: database.sql,
-      db: database.db,
-      queues,
-      settings: queueTable(data.config.KEELSON_QUEUES),
-      wakeRelay: relay.wake,
-      now: systemNow,
+    startDispatcher({ sql: database.sql, db: database.db, queues, settings, wakeRelay: relay.wake, now: systemNow, log }),
+    (it) => it.stop(),
+  );
+  const { findByDedupeKey } = createTaskStore(database.db);
+  const tasks = createTaskProducer({ db: database.db, findByDedupeKey, queues: settings, wake: dispatcher.wake, now: systemNow });
+  opening.adopt(
+    startTicker({
+      store: schedules,
+      transact: createTransact({ db: database.db, now: systemNow, wake: relay.wake }),
+      createTask: tasks.create,
+      contractOf: callableJobs(sandboxBounds(data.config)),
+      mayAct: createMayAct({ users: createAuthStore(database.db), teams: createTeamStore(database.db) }),
       log,
     }),
     (it) => it.stop(),

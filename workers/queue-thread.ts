@@ -21,6 +21,8 @@ import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { createTaskRecorder } from "../app/services/tasks/record/recorder.ts";
 import { startRunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
 import { createRegistryStore } from "../app/services/tasks/registry/store.ts";
+import { scheduleAccountData } from "../app/services/tasks/schedules/account-data.ts";
+import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import { type Channel, openChannel } from "./channel.ts";
@@ -60,7 +62,12 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     auth: {
       store: authStore,
       leaveTeams,
-      accountData: [taskAccountData(taskStore), sandboxAccountData(executionStore), openAuthAccountData(database.db)],
+      accountData: [
+        taskAccountData(taskStore),
+        scheduleAccountData(createScheduleStore(database.db)),
+        sandboxAccountData(executionStore),
+        openAuthAccountData(database.db),
+      ],
       transact,
     },
     notify: {

@@ -26,6 +26,7 @@ export function run(options: CommandOptions): Promise<number> {
       auth: neverCalled(),
       tasks: neverCalled(),
       queues: neverCalled(),
+      schedules: neverCalled(),
       notify: neverCalled(),
       sandbox: neverCalled(),
       streams: neverCalled(),

@@ -14,6 +14,7 @@ const prefixes = {
   apiKey: "key",
   team: "team",
   invitation: "inv",
+  schedule: "sch",
 } as const;
 
 export type IdKind = keyof typeof prefixes;

@@ -6,6 +6,7 @@ import keysAndTeams from "./0004_keys_and_teams.sql" with { type: "text" };
 import accountInvitations from "./0005_account_invitations.sql" with { type: "text" };
 import revocationOrder from "./0006_revocation_order.sql" with { type: "text" };
 import queues from "./0007_queues.sql" with { type: "text" };
+import schedules from "./0008_schedules.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   { name: "0005_account_invitations", sql: accountInvitations },
   { name: "0006_revocation_order", sql: revocationOrder },
   { name: "0007_queues", sql: queues },
+  { name: "0008_schedules", sql: schedules },
 ];

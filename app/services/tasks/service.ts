@@ -17,21 +17,14 @@ export type TaskSummary = z.infer<typeof taskSummary>;
 export type TaskView = z.infer<typeof taskSchema>;
 export type TaskService = ReturnType<typeof createTaskService>;
 
-/** A job that clients may ask for by its queue. */
-export interface PublicJob {
-  readonly contract: JobContract;
-  /** Only administrators may. */
-  readonly admin?: boolean;
-}
-
 export interface TaskServiceDeps {
   readonly store: TaskStore;
   readonly watch: WatchTask;
   readonly can: Can;
   readonly control: TaskControl;
   readonly enqueue: TaskProducer["enqueue"];
-  /** What each queue takes from clients; a queue that is not here works only for the program itself. */
-  readonly publicJobs: Partial<Record<QueueName, PublicJob>>;
+  /** What a queue takes from clients; undefined for one that works only for the program itself. */
+  readonly contractOf: (queue: QueueName) => JobContract | undefined;
   /** Throws `Problem` (`not_found`) for a name that no queue has. */
   readonly knownQueue: (name: string) => QueueName;
   /** Throws `Problem` (`queue_full`) when no more may wait in the queue. */
@@ -56,14 +49,13 @@ export function createTaskService(deps: TaskServiceDeps) {
     create: async (actor: Actor, input: z.infer<typeof taskInput>, requestId: string): Promise<TaskView> => {
       const { queue: name, input: jobInput, ...options } = input;
       const queue = deps.knownQueue(name);
-      const job = deps.publicJobs[queue];
-      if (!job) throw new Problem("not_found", { detail: `The queue ${queue} takes no tasks from clients.` });
-      if (job.admin && actor.role !== "admin") throw new Problem("forbidden", { detail: `Tasks in ${queue} need the admin role.` });
+      const contract = deps.contractOf(queue);
+      if (!contract) throw new Problem("not_found", { detail: `The queue ${queue} takes no tasks from clients.` });
       if (!(await deps.can(actor, "tasks:write", ownershipOf(actor))))
         throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
-      const parsed = parseJobInput(job.contract, jobInput);
+      const parsed = parseJobInput(contract, jobInput);
       await deps.assertRoom(queue);
-      const { id } = await deps.enqueue({ contract: job.contract, input: parsed, ...ownershipOf(actor), ...given(options), requestId });
+      const { id } = await deps.enqueue({ contract, input: parsed, ...ownershipOf(actor), ...given(options), requestId });
       return toView(await visible(actor, id));
     },
 
