@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import postgres from "postgres";
-import { newId } from "../../app/platform/ids.ts";
 import { scheduleAccountData } from "../../app/services/tasks/schedules/account-data.ts";
 import { createScheduleStore } from "../../app/services/tasks/schedules/store.ts";
 import { openDatabase } from "../../db/client.ts";
@@ -19,8 +18,8 @@ afterAll(() => sql.end());
 
 const send = (method: string, path: string, token: string, body?: unknown) => request(running.url, path, { method, token, body });
 const get = (path: string, token: string) => send("GET", path, token);
-const executionId = newId("execution");
-const yearly = { cron: "0 0 1 1 *", queue: "sandbox-execution", input: { executionId } };
+const program = { code: "throw new Error('on schedule')" };
+const yearly = { cron: "0 0 1 1 *", queue: "sandbox-execution", input: program };
 
 async function create(user: SignedInUser, given: Record<string, unknown> = {}): Promise<Answer["body"]> {
   const answer = await send("POST", "/v1/schedules", user.token, { ...yearly, ...given });
@@ -46,7 +45,7 @@ test("a schedule ticks, end to end: its tasks are the owner's, run, and are anno
     const { data } = (await get("/v1/tasks", user.token)).body;
     return data.every(({ status }: { readonly status: string }) => status === "failed") && data;
   });
-  expect(ended[0].error.message).toContain(executionId);
+  expect(ended[0].error.message).toContain("on schedule");
   const types = await until("the events are out", async () => {
     const rows = await sql`select type from bus_events where subject = ${id} order by seq`;
     return rows.some(({ type }) => type === "schedule.deleted") && rows.map(({ type }) => type);
@@ -162,9 +161,9 @@ describe("bad input", () => {
     ["an offset as zone", { ...yearly, timezone: "+02:00" }, ["/timezone"]],
     ["no input", without("input"), ["/input"], /missing/],
     ["no queue", without("queue"), ["/queue"]],
-    ["an input of another kind", { ...yearly, input: { executionId: 7 } }, ["/input/executionId"]],
+    ["an input of another kind", { ...yearly, input: { code: 7 } }, ["/input/code"]],
     ["an input that is no object", { ...yearly, input: "x" }, ["/input"]],
-    ["a huge input", { ...yearly, input: { executionId: "x".repeat(262_144) } }, ["/input"], /262144/],
+    ["a huge input", { ...yearly, input: { code: "x".repeat(262_144) } }, ["/input"], /262144/],
     ["an input like a well", { ...yearly, input: nested(5_000) }, ["/input"], /deep/],
     ["an unknown policy", { ...yearly, missed: "twice" }, ["/missed"]],
     ["an unknown field", { ...yearly, delayMs: 5 }, ["/delayMs"], /unknown/],
@@ -202,7 +201,7 @@ describe("bad input", () => {
     const refused: readonly [unknown, readonly string[]][] = [
       [{ cron: "* *" }, ["/cron"]],
       [{ cron: "* * * * *", everyMs: 1_000 }, ["/everyMs"]],
-      [{ input: {} }, ["/input/executionId"]],
+      [{ input: {} }, ["/input/code"]],
       [{ endsAt: "2020-01-01T00:00:00Z" }, ["/endsAt"]],
       [{ createdAt: inAnHour() }, ["/createdAt"]],
       [{ input: null }, ["/input"]],
