@@ -17,12 +17,16 @@ export interface TaskRoutesDeps {
 }
 
 /**
- * GET  /v1/queues …                 queues/routes.ts
+ * Those of the queues are in queues/routes.ts.
+ *
  * POST /v1/tasks
  * GET  /v1/tasks
  * GET  /v1/tasks/active
  * GET  /v1/tasks/:id
- * POST /v1/tasks/:id/{pause,resume,cancel,retry}
+ * POST /v1/tasks/:id/cancel
+ * POST /v1/tasks/:id/pause
+ * POST /v1/tasks/:id/resume
+ * POST /v1/tasks/:id/retry
  * GET  /v1/tasks/:id/stream
  */
 export function taskRoutes(deps: TaskRoutesDeps) {

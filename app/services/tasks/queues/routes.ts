@@ -7,7 +7,8 @@ import type { QueueService } from "./service.ts";
 /**
  * GET  /v1/queues
  * GET  /v1/queues/:name
- * POST /v1/queues/:name/{pause,resume}   (admin)
+ * POST /v1/queues/:name/pause    (admin)
+ * POST /v1/queues/:name/resume   (admin)
  * POST /v1/queues/:name/redrive
  */
 export function queueRoutes({ queues, guards }: { readonly queues: QueueService; readonly guards: Guards }) {
