@@ -1,9 +1,10 @@
 import { OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
 import type { Router } from "hono/router";
 import type { H, RouterRoute } from "hono/types";
 import { type ProblemCode, problemTypes } from "../platform/errors.ts";
 import type { AppEnv } from "./env.ts";
-import type { Guard } from "./guard.ts";
+import { behind, type Guard } from "./guard.ts";
 import { rejectInvalid } from "./problem.ts";
 import { refuseBody } from "./refuse-body.ts";
 
@@ -22,7 +23,11 @@ export interface Guards {
 export function createRoutes(router?: Router<[H, RouterRoute]>): OpenAPIHono<AppEnv> {
   const routes = new OpenAPIHono<AppEnv>({ ...(router ? { router } : {}), defaultHook: (result) => rejectInvalid(result) });
   const { openapi } = routes;
-  routes.openapi = (route, handler, hook) => openapi(completed(route), handler, hook);
+  routes.openapi = (route, handler, hook) => {
+    const guard = guardOf(route);
+    if (!guard || isWrite(route) || route.request) return openapi(completed(route), handler, hook);
+    return openapi({ ...completed(route), middleware: middlewareOf(route).filter((it) => it !== guard) }, behind(guard, handler), hook);
+  };
   return routes;
 }
 
@@ -74,8 +79,8 @@ const idempotencyKey = {
 
 /** No route has to say what its guard refuses and reads. A write that declares no body takes none. What is added changes no type: refusals are thrown. */
 function completed<Route extends RouteConfig>(route: Route): Route {
-  const middleware = [route.middleware ?? []].flat();
-  const guard = middleware.find((it): it is Guard => "admits" in it);
+  const middleware = middlewareOf(route);
+  const guard = guardOf(route);
   const bodiless = isWrite(route) && !route.request?.body;
   return {
     ...route,
@@ -83,6 +88,14 @@ function completed<Route extends RouteConfig>(route: Route): Route {
     ...(guard && takesIdempotencyKey(guard, route) ? { parameters: [idempotencyKey] } : {}),
     ...(bodiless ? { middleware: [...middleware, refuseBody] } : {}),
   };
+}
+
+function middlewareOf({ middleware }: RouteConfig): MiddlewareHandler[] {
+  return [middleware ?? []].flat();
+}
+
+function guardOf(route: RouteConfig): Guard | undefined {
+  return middlewareOf(route).find((it): it is Guard => "admits" in it);
 }
 
 type Verb = Pick<RouteConfig, "method">;
