@@ -46,6 +46,33 @@ describe("rotation", () => {
   });
 });
 
+describe("many at once", () => {
+  test("each gets its own session's next pair", async () => {
+    const users = await Promise.all(Array.from({ length: 12 }, () => signUp(running.url)));
+    const answers = await Promise.all(users.map(({ refreshToken }) => refresh(refreshToken)));
+    expect(answers.map(({ status, body }) => [status, body.user?.id])).toEqual(users.map(({ id }) => [200, id]));
+    const again = await Promise.all(answers.map(({ body }) => refresh(body.refreshToken)));
+    expect(again.map(({ status, body }) => [status, body.user?.id])).toEqual(users.map(({ id }) => [200, id]));
+  });
+
+  test("a session that something else is changing waits for that, and keeps no other waiting", async () => {
+    const [held, free] = await Promise.all([signUp(running.url), signUp(running.url)]);
+    const waiting = Promise.withResolvers<Answer>();
+    await database.begin(async (tx) => {
+      await tx`select 1 from sessions where active_user_id = ${held.id} for update`;
+      refresh(held.refreshToken).then(waiting.resolve, waiting.reject);
+      await until("it waits", async () => {
+        const [row] =
+          await tx`select count(*)::int as waiting from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))`;
+        return row?.waiting > 0;
+      });
+      expect((await refresh(free.refreshToken)).status).toBe(200);
+      await tx`update sessions set revoked_at = now(), revoked_reason = 'test' where active_user_id = ${held.id}`;
+    });
+    expectProblem(await waiting.promise, "invalid_refresh_token");
+  });
+});
+
 describe("reuse of an old token ends the whole family (RFC 9700 §4.14.2)", () => {
   test("the first token, after the second was used", async () => {
     const user = await signUp(running.url);

@@ -96,6 +96,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
   });
 
   const { tokens, authority, sessions, refresh } = openSessions({
+    db,
     store: sessionStore,
     revocations,
     accessTokens,

@@ -6,7 +6,7 @@ import { Problem } from "../../../platform/errors.ts";
 import type { AccountService } from "../accounts/service.ts";
 import { signedInBody } from "../answer-signed-in.ts";
 import { signedInAnswer } from "../schema.ts";
-import type { Refresh } from "./refresh.ts";
+import type { Refresh } from "./refresh/refresh.ts";
 import { addUserRequest, refreshRequest, sessionAnswer, sessionList, switchUserRequest } from "./schema.ts";
 import type { SessionService } from "./service.ts";
 

@@ -12,36 +12,11 @@ export interface SessionMember {
   readonly authenticatedAt: Date;
 }
 
-/** A refresh token with all that its exchange needs. */
-export interface PresentedToken {
-  readonly token: typeof refreshTokens.$inferSelect;
-  readonly session: SessionRow;
-  readonly user: UserRow;
-  /** The ids of everybody in the session, in the order in which they came. */
-  readonly users: readonly string[];
-}
-
 export function createSessionStore(db: Db) {
   /** Every change of authority leaves this behind for all copies. */
   const refuse = async (sessionId: string, minVersion: number | null, on: Queryable) => {
     await on.insert(revocations).values({ sessionId, minVersion, at: sql`clock_timestamp()` });
   };
-
-  // Built once: this is the one query of the service that clients ask for in thousands.
-  const presented = db
-    .select({
-      token: refreshTokens,
-      session: sessions,
-      user: users,
-      users: sql<
-        string[]
-      >`(select json_agg(user_id order by authenticated_at, user_id) from session_users where session_id = ${sessions.id})`,
-    })
-    .from(refreshTokens)
-    .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
-    .innerJoin(users, eq(users.id, sessions.activeUserId))
-    .where(eq(refreshTokens.hash, sql.placeholder("hash")))
-    .prepare("presented_refresh_token");
 
   return {
     insert: async (row: typeof sessions.$inferInsert, methods: readonly AuthenticationMethod[], on: Queryable): Promise<SessionRow> => {
@@ -148,7 +123,7 @@ export function createSessionStore(db: Db) {
       await on.insert(refreshTokens).values(row);
     },
 
-    /** What was fresh but for the next one counts as used from now on. Hold the session, as `exchange` does. */
+    /** What was fresh but for the next one counts as used from now on. Hold the session, as an exchange does. */
     supersedeRefreshTokens: async (
       sessionId: string,
       by: { readonly at: Date; readonly answer: Uint8Array; readonly nextHash: string },
@@ -160,11 +135,6 @@ export function createSessionStore(db: Db) {
         .where(and(eq(refreshTokens.sessionId, sessionId), isNull(refreshTokens.usedAt), ne(refreshTokens.hash, by.nextHash)));
     },
 
-    findPresented: async (hash: string): Promise<PresentedToken | undefined> => {
-      const [row] = await presented.execute({ hash });
-      return row;
-    },
-
     memberIds: async (sessionId: string, on: Queryable = db): Promise<string[]> => {
       const rows = await on
         .select({ id: sessionUsers.userId })
@@ -172,35 +142,6 @@ export function createSessionStore(db: Db) {
         .where(eq(sessionUsers.sessionId, sessionId))
         .orderBy(asc(sessionUsers.authenticatedAt), asc(sessionUsers.userId));
       return rows.map(({ id }) => id);
-    },
-
-    /**
-     * One statement, so that of several exchanges of one token exactly one succeeds. False for the others, and for an ended session. The session
-     * is held before the token, in the order in which changes of it take them.
-     */
-    exchange: async (exchange: {
-      readonly hash: string;
-      readonly answer: Uint8Array;
-      readonly nextHash: string;
-      readonly at: Date;
-      readonly nextExpiresAt: Date;
-      readonly ip: string | undefined;
-    }): Promise<boolean> => {
-      const at = exchange.at.toISOString();
-      const rows = await db.execute(sql`
-        with seen as (
-          update sessions set last_seen_at = ${at}, ip = coalesce(${exchange.ip ?? null}, ip)
-          where id = (select session_id from refresh_tokens where hash = ${exchange.hash} and used_at is null) and revoked_at is null
-          returning id
-        ), used as (
-          update refresh_tokens set used_at = ${at}, answer = ${Buffer.from(exchange.answer)}
-          where hash = ${exchange.hash} and used_at is null and session_id = (select id from seen)
-          returning session_id
-        )
-        insert into refresh_tokens (hash, session_id, created_at, expires_at)
-        select ${exchange.nextHash}, session_id, ${at}::timestamptz, ${exchange.nextExpiresAt.toISOString()}::timestamptz from used
-        returning hash`);
-      return rows.length > 0;
     },
 
     /** Moves `lastSeenAt` forward, for many sessions at once. */

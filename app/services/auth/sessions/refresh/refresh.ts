@@ -1,19 +1,20 @@
-import type { RequestOrigin } from "../../../platform/actor.ts";
-import type { Now } from "../../../platform/clock.ts";
-import { Problem } from "../../../platform/errors.ts";
-import { randomToken } from "../../../platform/ids.ts";
-import { networkOf } from "../../../platform/network.ts";
-import type { Transact } from "../../../platform/outbox.ts";
-import { type RevocationReason, refreshTokenReused } from "../events.ts";
-import { hashToken } from "../one-time-tokens.ts";
-import type { SignedIn } from "../schema.ts";
-import type { KeptAnswers } from "./kept-answers.ts";
-import type { SessionService } from "./service.ts";
-import type { SessionTokens } from "./session-tokens.ts";
-import type { PresentedToken, SessionStore } from "./store.ts";
+import type { RequestOrigin } from "../../../../platform/actor.ts";
+import type { Now } from "../../../../platform/clock.ts";
+import { Problem } from "../../../../platform/errors.ts";
+import { randomToken } from "../../../../platform/ids.ts";
+import { networkOf } from "../../../../platform/network.ts";
+import type { Transact } from "../../../../platform/outbox.ts";
+import { type RevocationReason, refreshTokenReused } from "../../events.ts";
+import { hashToken } from "../../one-time-tokens.ts";
+import type { SignedIn } from "../../schema.ts";
+import type { KeptAnswers } from "../kept-answers.ts";
+import type { SessionService } from "../service.ts";
+import type { SessionTokens } from "../session-tokens.ts";
+import type { RefreshStatements } from "./batched.ts";
+import type { PresentedToken } from "./store.ts";
 
 export interface RefreshDeps {
-  readonly store: Pick<SessionStore, "findPresented" | "exchange">;
+  readonly statements: RefreshStatements;
   readonly transact: Transact;
   readonly tokens: Pick<SessionTokens, "answer">;
   readonly keptAnswers: Pick<KeptAnswers, "sealFor" | "open">;
@@ -36,7 +37,7 @@ const triesMax = 3;
  * hold it and one of them stole it (RFC 9700 §4.14.2). Throws `Problem` (`invalid_refresh_token`).
  */
 export function createRefresh(deps: RefreshDeps): Refresh {
-  const { store, transact, keptAnswers, sessions, now } = deps;
+  const { statements, transact, keptAnswers, sessions, now } = deps;
 
   const refuse = async (presented: PresentedToken, reason: RevocationReason, origin: RequestOrigin): Promise<never> => {
     const { id, activeUserId } = presented.session;
@@ -53,7 +54,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     const at = now();
     const next = randomToken(32);
     const answer = await deps.tokens.answer({ session: { ...session, lastSeenAt: at, ip: origin.ip ?? session.ip }, user, users }, next);
-    const exchanged = await store.exchange({
+    const exchanged = await statements.exchange({
       hash: token.hash,
       answer: keptAnswers.sealFor(refreshToken, answer),
       nextHash: hashToken(next),
@@ -81,13 +82,13 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     if (!token.answer || usedMsAgo > deps.graceSeconds * 1_000) return undefined;
     const answer = keptAnswers.open(refreshToken, token.answer);
     if (!answer) throw new Problem("invalid_refresh_token");
-    const next = await store.findPresented(hashToken(answer.refreshToken));
+    const next = await statements.findPresented(hashToken(answer.refreshToken));
     return next && !next.token.usedAt ? answer : undefined;
   };
 
   return async (refreshToken, origin) => {
     for (let attempt = 0; attempt < triesMax; attempt += 1) {
-      const presented = await store.findPresented(hashToken(refreshToken));
+      const presented = await statements.findPresented(hashToken(refreshToken));
       if (!presented) throw new Problem("invalid_refresh_token");
       await assertUsable(presented, origin);
       if (presented.token.usedAt) return (await answerAgain(refreshToken, presented)) ?? refuse(presented, "reuse", origin);
