@@ -214,6 +214,9 @@ export const userDisowned = defineEvent({ type: "user.disowned", audited: true, 
 /** The subject is the user. A wrong or used code, after a right first factor. */
 export const secondFactorFailed = defineEvent({ type: "security.second_factor_failed", audited: true, data: z.object({}) });
 
+/** The subject is the user, who was given a secret; it counts once it is confirmed. */
+export const mfaBegun = defineEvent({ type: "user.mfa_begun", audited: true, data: z.object({}) });
+
 /** The subject is the user. */
 export const mfaEnabled = defineEvent({ type: "user.mfa_enabled", audited: true, data: z.object({}) });
 

@@ -4,7 +4,7 @@ import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { Seal } from "../../../platform/seal.ts";
-import { mfaDisabled, mfaEnabled, recoveryCodesMade } from "../events.ts";
+import { mfaBegun, mfaDisabled, mfaEnabled, recoveryCodesMade } from "../events.ts";
 import { letter, type SendMail } from "../mails.ts";
 import type { AssertRecentLogIn } from "../sessions/recent-log-in.ts";
 import type { AuthStore, UserRow } from "../store.ts";
@@ -55,13 +55,14 @@ export function createMfaService({ users, store, transact, assertRecentLogIn, se
 
   return {
     /** Counts once it is confirmed; beginning again makes the secret from before useless. */
-    begin: async ({ actor }: Call) => {
-      await assertRecentLogIn(actor);
+    begin: async (call: Call) => {
+      await assertRecentLogIn(call.actor);
       return transact(async (unit) => {
-        const user = await self(actor, unit);
+        const user = await self(call.actor, unit);
         const secret = await newTotpSecret();
         if (!(await store.begin({ userId: user.id, secret: seal.seal(secret), createdAt: now() }, unit.tx)))
           throw new Problem("conflict", { detail: "A second factor is set up already. Remove it first." });
+        unit.publish(mfaBegun, { ...addressOf(call), data: {} });
         return describeTotp(secret, user.email);
       });
     },
