@@ -33,7 +33,7 @@ export function createHandlers(deps: HandlerDeps): Handlers {
 }
 
 /** Undefined for a name this program does not know. */
-export function findHandler(handlers: Handlers, name: string): BoundHandler | undefined {
+export function findHandler(handlers: Readonly<Record<string, BoundHandler>>, name: string): BoundHandler | undefined {
   return Object.values(handlers).find(({ contract }) => contract.name === name);
 }
 

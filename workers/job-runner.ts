@@ -9,10 +9,11 @@ import type { TaskEntry, TaskMove } from "../app/services/tasks/record/store.ts"
 import type { RunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
 import { predecessorsOf, withoutSuccess } from "../app/services/tasks/states.ts";
 import { createAttempt, Stopped } from "./attempt.ts";
-import { type BoundHandler, findHandler, type Handlers } from "./job-handlers.ts";
+import { type BoundHandler, findHandler } from "./job-handlers.ts";
 
 export interface JobRunnerDeps {
-  readonly handlers: Handlers;
+  /** By the contract's name. */
+  readonly handlers: Readonly<Record<string, BoundHandler>>;
   readonly recorder: TaskRecorder;
   readonly running: RunningTasks;
   readonly settings: QueueTable;

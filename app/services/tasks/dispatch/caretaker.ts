@@ -1,7 +1,6 @@
 import type { Db } from "../../../../db/client.ts";
 import type { Now } from "../../../platform/clock.ts";
 import type { Logger } from "../../../platform/logger.ts";
-import { changesOf } from "../record/announce.ts";
 import { resultEntry, stateEntry } from "../record/entries.ts";
 import { type TaskMove, taskRecord } from "../record/store.ts";
 import { predecessorsOf, withoutSuccess } from "../states.ts";
@@ -41,11 +40,7 @@ export function createCaretaker({ db, store, ring, wakeRelay, now, log }: Careta
   let orphansAt = Number.NEGATIVE_INFINITY;
 
   const apply = async (moves: readonly TaskMove[]) => {
-    const moved = await db.transaction(async (tx) => {
-      const taken = await taskRecord.move(moves, tx);
-      await taskRecord.announce(changesOf(taken, now()), tx);
-      return taken;
-    });
+    const moved = await taskRecord.moveAndTell(moves, now(), db);
     if (moved.length > 0) wakeRelay();
     for (const queue of new Set(moved.map((it) => it.queue))) ring(queue);
   };

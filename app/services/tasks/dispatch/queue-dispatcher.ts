@@ -131,7 +131,7 @@ export function createQueueDispatcher({ queue, settings, store, queues }: QueueD
       const tasks = await deal(room);
       rate.take(tasks.length);
       const added = tasks.length > 0 ? await add(tasks) : 0;
-      window.filled(added === room);
+      window.filled(added);
       return added;
     },
     get lookAgainMs() {

@@ -2,7 +2,6 @@ import type { Db } from "../../../../db/client.ts";
 import { isDatabaseUnavailable } from "../../../../db/unavailable.ts";
 import type { Now } from "../../../platform/clock.ts";
 import type { Logger } from "../../../platform/logger.ts";
-import { changesOf } from "./announce.ts";
 import { type TaskMove, taskRecord } from "./store.ts";
 
 /** What a task says or returns is nothing that a database can keep. */
@@ -139,11 +138,7 @@ async function storePatiently(deps: RecorderDeps, moves: readonly TaskMove[]): P
 }
 
 async function store({ db, now, wake }: RecorderDeps, moves: readonly TaskMove[]): Promise<ReadonlySet<string>> {
-  const moved = await db.transaction(async (tx) => {
-    const taken = await taskRecord.move(moves, tx);
-    await taskRecord.announce(changesOf(taken, now()), tx);
-    return taken;
-  });
+  const moved = await taskRecord.moveAndTell(moves, now(), db);
   if (moved.length > 0) wake();
   return new Set(moved.map(({ id }) => id));
 }

@@ -1,11 +1,10 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Queryable } from "../../../../db/client.ts";
-import { outbox } from "../../../../db/schema/platform.ts";
 import { taskStatuses } from "../../../../db/schema/tasks.ts";
-import type { BusEvent } from "../../../platform/bus/port.ts";
+import { newId } from "../../../platform/ids.ts";
 import { type QueueName, queueNames } from "../../../platform/queue/catalogue.ts";
-import type { TaskEvent } from "../events.ts";
+import { type TaskEvent, taskChanged } from "../events.ts";
 import type { TaskStatus } from "../states.ts";
 
 /** A task as it is accepted. */
@@ -97,26 +96,45 @@ export const taskRecord = {
     );
   },
 
-  /** Takes the steps that the tasks' states and rounds allow and returns those. */
-  move: async (moves: readonly TaskMove[], on: Queryable): Promise<Moved[]> => {
-    if (moves.length === 0) return [];
-    const scalars = moves.map(({ progress: _p, checkpoint: _c, result: _r, error: _e, entries, from, ...scalar }) => ({
-      ...scalar,
-      from: from.join(),
-      count: entries.length,
-    }));
-    const rows = await on.execute(sql`
+  /** Takes the steps that the tasks' states and rounds allow and returns those. The caller tells the bus. */
+  move: (moves: readonly TaskMove[], on: Queryable): Promise<Moved[]> => move(moves, on, sql``),
+
+  /** The same; and in the same statement, so that it needs no transaction of its own, the outbox gets what the bus is to be told of each. */
+  moveAndTell: (moves: readonly TaskMove[], at: Date, on: Queryable): Promise<Moved[]> =>
+    move(
+      moves,
+      on,
+      sql`, told as (
+        insert into outbox (payload)
+        select json_agg(json_strip_nulls(json_build_object('id', "eventId", 'type', ${taskChanged.type}::text, 'time', ${at.toISOString()}::text,
+          'subject', id, 'audience', owner_id, 'data', json_build_object('queue', queue, 'status', status, 'seq', last_seq))))
+        from moved having count(*) > 0
+      )`,
+    ),
+};
+
+/** `also` is one more part of the statement, which sees what has moved. */
+async function move(moves: readonly TaskMove[], on: Queryable, also: SQL): Promise<Moved[]> {
+  if (moves.length === 0) return [];
+  const scalars = moves.map(({ progress: _p, checkpoint: _c, result: _r, error: _e, entries, from, ...scalar }) => ({
+    ...scalar,
+    from: from.join(),
+    count: entries.length,
+    eventId: newId("event"),
+  }));
+  const rows = await on.execute(sql`
       with r as (
         select * from rows from (
           json_to_recordset(${JSON.stringify(scalars)}::json) as (id text, round int, "from" text, "to" text, again boolean, afresh boolean,
-            lost boolean, attempts int, "workerId" text, "availableAt" timestamptz, "startedAt" timestamptz, "finishedAt" timestamptz, count int),
+            lost boolean, attempts int, "workerId" text, "availableAt" timestamptz, "startedAt" timestamptz, "finishedAt" timestamptz, count int,
+            "eventId" text),
           ${jsonColumn(moves.map(({ progress }) => progress))},
           ${jsonColumn(moves.map(({ checkpoint }) => checkpoint))},
           ${jsonColumn(moves.map(({ result }) => result))},
           ${jsonColumn(moves.map(({ error }) => error))},
           ${jsonColumn(moves.map(({ entries }) => entries))}
         ) as r (id, round, "from", "to", again, afresh, lost, attempts, worker_id, available_at, started_at, finished_at, count,
-          progress, checkpoint, result, error, entries)
+          "eventId", progress, checkpoint, result, error, entries)
       ), moved as (
         update tasks t set
           status = r."to",
@@ -133,21 +151,15 @@ export const taskRecord = {
           error = case when r.afresh then null else coalesce(nullif(r.error, '')::json, t.error) end,
           last_seq = t.last_seq + r.count
         from r
-        where t.id = r.id and (r.round is null or t.round = r.round) and t.status = any(string_to_array(r."from", ','))
-        returning t.id, t.queue, t.owner_id, t.status, t.last_seq, r.count, r.entries
+        where t.id = r.id and t.id = any(array(select id from r)) and (r.round is null or t.round = r.round) and t.status = any(string_to_array(r."from", ','))
+        returning t.id, t.queue, t.owner_id, t.status, t.last_seq, r.count, r.entries, r."eventId"
       ), written as (
         insert into task_events (task_id, seq, entries)
         select id, last_seq - count + 1, entries::json from moved where count > 0
-      )
+      )${also}
       select id, queue, owner_id as "ownerId", status, last_seq as "lastSeq" from moved`);
-    return z.array(moved).parse([...rows]);
-  },
-
-  /** Events of the transaction that `on` is, for the relay. */
-  announce: async (events: readonly BusEvent[], on: Queryable): Promise<void> => {
-    if (events.length > 0) await on.insert(outbox).values({ payload: events });
-  },
-};
+  return z.array(moved).parse([...rows]);
+}
 
 /**
  * A column of JSON texts, empty for undefined. Not part of the recordset beside it, because PostgreSQL refuses some of what JSON may hold (NUL, lone
