@@ -5,7 +5,7 @@ import { emptyPostgres, testLogger, testRedis } from "../services.ts";
 import { startChild } from "./child.ts";
 import type { Bench, Measure, Side } from "./harness.ts";
 
-type Substrate = "redis" | "postgres";
+export type Substrate = "redis" | "postgres";
 
 interface Size {
   readonly throughput: { readonly jobs: number; readonly inFlight: number; readonly batch: number; readonly concurrency: number };
@@ -84,9 +84,13 @@ function side(which: "keelson" | "raw", substrate: Substrate): Side {
   };
 }
 
+export function newPrefix(): string {
+  return `bench-${randomToken(6).toLowerCase()}`;
+}
+
 /** One server for both sides, and in it a key prefix or a database for each. */
-async function storeOf(substrate: Substrate): Promise<{ readonly url: string; readonly prefix: string }> {
-  const prefix = `bench-${randomToken(6)}`;
+export async function storeOf(substrate: Substrate): Promise<{ readonly url: string; readonly prefix: string }> {
+  const prefix = newPrefix();
   if (substrate === "redis") {
     const url = await testRedis();
     if (url === undefined) throw new Error("no Redis");
