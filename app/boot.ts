@@ -33,13 +33,16 @@ import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
 import { createTaskControl } from "./services/tasks/control.ts";
+import { createLongRunningStore } from "./services/tasks/long-running/store.ts";
 import { createQueueService } from "./services/tasks/queues/service.ts";
 import { createQueueInsightStore } from "./services/tasks/queues/store.ts";
 import { createTaskProducer } from "./services/tasks/record/create.ts";
+import { createRunService } from "./services/tasks/runs/service.ts";
 import { createScheduleService } from "./services/tasks/schedules/service.ts";
 import { createScheduleStore } from "./services/tasks/schedules/store.ts";
 import { createTaskService } from "./services/tasks/service.ts";
 import { createTaskStore } from "./services/tasks/store.ts";
+import { createSwarmService } from "./services/tasks/swarms/service.ts";
 import { createTaskWatch, taskEnd } from "./services/tasks/watch.ts";
 
 /** A copy of Keelson that runs. */
@@ -155,6 +158,15 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     schedulesMax: config.KEELSON_SCHEDULES_MAX,
   });
 
+  const longRunning = {
+    store: createLongRunningStore(database.db),
+    can: auth.can,
+    enqueue: producer.enqueue,
+    assertRoom: queueService.assertRoom,
+  };
+  const runs = createRunService(longRunning);
+  const swarms = createSwarmService(longRunning);
+
   const execute = createSandboxClient(threads.sandboxChannel);
   const sandbox = createSandboxService({
     store: createExecutionStore(database.db),
@@ -191,6 +203,8 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       tasks,
       queues: queueService,
       schedules,
+      runs,
+      swarms,
       notify,
       sandbox,
       guards,

@@ -5,9 +5,20 @@ import { createSendMailHandler, type NotifyHandlerDeps } from "../app/services/n
 import { sendMailJob } from "../app/services/notify/jobs.ts";
 import { createExecuteHandler, createRunProgramHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
 import { executeJob, runProgramJob } from "../app/services/sandbox/jobs.ts";
+import { createRunHandler, type RunHandlerDeps } from "../app/services/tasks/runs/handlers.ts";
+import { runJob } from "../app/services/tasks/runs/jobs.ts";
+import { createSwarmHandler } from "../app/services/tasks/swarms/handlers.ts";
+import { swarmJob } from "../app/services/tasks/swarms/jobs.ts";
 
 /** Every job contract of the program. A contract that has no handler below does not compile. */
-export const jobContracts = [executeJob, runProgramJob, sendMailJob, eraseUserJob] as const satisfies readonly JobContract[];
+export const jobContracts = [
+  executeJob,
+  runProgramJob,
+  sendMailJob,
+  eraseUserJob,
+  runJob,
+  swarmJob,
+] as const satisfies readonly JobContract[];
 
 export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
 
@@ -21,6 +32,7 @@ export interface HandlerDeps {
   readonly sandbox: SandboxHandlerDeps;
   readonly notify: NotifyHandlerDeps;
   readonly auth: AuthHandlerDeps;
+  readonly runs: RunHandlerDeps;
 }
 
 export function createHandlers(deps: HandlerDeps): Handlers {
@@ -29,6 +41,8 @@ export function createHandlers(deps: HandlerDeps): Handlers {
     "sandbox.run": bind(runProgramJob, createRunProgramHandler(deps.sandbox)),
     "auth.erase-user": bind(eraseUserJob, createEraseUserHandler(deps.auth)),
     "notify.send-mail": bind(sendMailJob, createSendMailHandler(deps.notify)),
+    "tasks.run": bind(runJob, createRunHandler(deps.runs)),
+    "tasks.swarm": bind(swarmJob, createSwarmHandler(deps.runs)),
   };
 }
 

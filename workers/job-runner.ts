@@ -121,11 +121,13 @@ export function createJobRunner(deps: JobRunnerDeps): Process {
     }
   };
 
-  return async (delivery) => {
-    const { taskId, name, requestId } = delivery;
+  return async (given) => {
+    const { taskId, name, requestId } = given;
     const log = deps.log.child({ taskId, job: name, ...(requestId ? { requestId } : {}) });
     // Seldom, and then the task may have gone on without this round.
-    if (delivery.starts > 1 && !(await running.isCurrent({ id: taskId, round: delivery.round }))) return;
+    if (given.starts > 1 && !(await running.isCurrent({ id: taskId, round: given.round }))) return;
+    // The queue has what was saved before the round began; the worker that was lost may have saved more.
+    const delivery = given.starts > 1 ? { ...given, checkpoint: await running.checkpointOf(taskId) } : given;
     const known = findHandler(handlers, name);
     if (!known) return fail(delivery, { name: "UnknownJob", message: `no handler for ${name}` });
     if (delivery.starts > startsMax)

@@ -3,6 +3,7 @@ import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { newId } from "../app/platform/ids.ts";
 import { createTransact } from "../app/platform/outbox.ts";
+import type { QueueName } from "../app/platform/queue/catalogue.ts";
 import { tryAgainIn } from "../app/platform/queue/job.ts";
 import { queueTable } from "../app/platform/queue/overrides.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
@@ -31,6 +32,9 @@ import { createJobRunner } from "./job-runner.ts";
 import type { MainForQueue, NoMethods, QueueThread, SandboxCalls, ThreadData } from "./protocol.ts";
 import { createSandboxClient, isSandboxAway } from "./sandbox-client.ts";
 import { runThread } from "./thread-entry.ts";
+
+/** Worked only where programs can be executed. */
+const sandboxQueues: ReadonlySet<QueueName> = new Set(["sandbox-execution", "run-start", "swarm-execution"]);
 
 /** Works the queues that have a job contract. Programs are executed elsewhere: this thread only asks the sandbox thread. */
 await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
@@ -76,6 +80,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
       developmentMailbox: config.KEELSON_DEV_MAILBOX,
       now,
     },
+    runs: { execute, now },
   });
 
   const settings = queueTable(config.KEELSON_QUEUES);
@@ -87,9 +92,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   opening.defer(() => recorder.idle());
   const process = createJobRunner({ handlers, recorder, running, settings, workerId: worker.id, now, log });
   const worked = new Set(
-    jobContracts
-      .map((contract) => contract.queue)
-      .filter((queue) => queue !== "sandbox-execution" || config.KEELSON_ROLES.includes("sandbox")),
+    jobContracts.map((contract) => contract.queue).filter((queue) => !sandboxQueues.has(queue) || config.KEELSON_ROLES.includes("sandbox")),
   );
   const consumers: QueueConsumer[] = [];
   const stopConsuming = () => Promise.all(consumers.map((consumer) => consumer.stop()));

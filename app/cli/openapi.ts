@@ -27,6 +27,8 @@ export function run(options: CommandOptions): Promise<number> {
       tasks: neverCalled(),
       queues: neverCalled(),
       schedules: neverCalled(),
+      runs: neverCalled(),
+      swarms: neverCalled(),
       notify: neverCalled(),
       sandbox: neverCalled(),
       streams: neverCalled(),

@@ -15,6 +15,10 @@ const prefixes = {
   team: "team",
   invitation: "inv",
   schedule: "sch",
+  run: "run",
+  swarm: "swm",
+  export: "exp",
+  import: "imp",
 } as const;
 
 export type IdKind = keyof typeof prefixes;
@@ -25,6 +29,12 @@ export const apiKeyPrefix = "klsn_";
 /** A prefixed UUIDv7 (RFC 9562 §5.7) in plain hex, so ids of one kind sort by the time they were made. */
 export function newId(kind: IdKind): string {
   return `${prefixes[kind]}_${Bun.randomUUIDv7("hex").replaceAll("-", "")}`;
+}
+
+/** The same thing seen as another kind: a run is a task with more to show. Undefined when `id` is none of `from`. */
+export function idAs(kind: IdKind, { id, from }: { readonly id: string; readonly from: IdKind }): string | undefined {
+  const prefix = `${prefixes[from]}_`;
+  return id.startsWith(prefix) ? `${prefixes[kind]}_${id.slice(prefix.length)}` : undefined;
 }
 
 /** `bytes` of randomness as base64url: for tokens, never for ids. */

@@ -4,16 +4,28 @@ import { authRoutes } from "./auth/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
+import { runRoutes } from "./tasks/runs/routes.ts";
 import { scheduleRoutes } from "./tasks/schedules/routes.ts";
+import { swarmRoutes } from "./tasks/swarms/routes.ts";
 
 type DepsOf<Routes extends (deps: never) => unknown> = Parameters<Routes>[0];
 export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof taskRoutes> &
   DepsOf<typeof scheduleRoutes> &
+  DepsOf<typeof runRoutes> &
+  DepsOf<typeof swarmRoutes> &
   DepsOf<typeof notifyRoutes> &
   DepsOf<typeof sandboxRoutes>;
 
 /** One set of routes per service: the whole of `/v1`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
-  return [authRoutes(deps), taskRoutes(deps), scheduleRoutes(deps), notifyRoutes(deps), sandboxRoutes(deps)];
+  return [
+    authRoutes(deps),
+    taskRoutes(deps),
+    scheduleRoutes(deps),
+    runRoutes(deps),
+    swarmRoutes(deps),
+    notifyRoutes(deps),
+    sandboxRoutes(deps),
+  ];
 }

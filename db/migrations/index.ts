@@ -7,6 +7,7 @@ import accountInvitations from "./0005_account_invitations.sql" with { type: "te
 import revocationOrder from "./0006_revocation_order.sql" with { type: "text" };
 import queues from "./0007_queues.sql" with { type: "text" };
 import schedules from "./0008_schedules.sql" with { type: "text" };
+import runs from "./0011_runs.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   { name: "0006_revocation_order", sql: revocationOrder },
   { name: "0007_queues", sql: queues },
   { name: "0008_schedules", sql: schedules },
+  { name: "0011_runs", sql: runs },
 ];

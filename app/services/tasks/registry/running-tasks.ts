@@ -18,6 +18,8 @@ export interface RunningTasks extends Running {
   remove(task: RunningTask): void;
   /** Whether this round is still the task's, and nobody has ended it. */
   isCurrent(task: Pick<Standing, "id" | "round">): Promise<boolean>;
+  /** What the task has saved since its round was handed on, if anything. */
+  checkpointOf(id: string): Promise<unknown>;
   stopAll(reason: StopReason): void;
 }
 
@@ -63,6 +65,7 @@ export function startRunningTasks({ store, worker, log }: RunningTasksDeps): Run
       const [standing] = await store.standingOf([id]);
       return goesOn(standing, round);
     },
+    checkpointOf: store.checkpointOf,
     stopAll: (reason) => {
       for (const task of running.values()) task.stop(reason);
     },

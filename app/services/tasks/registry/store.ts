@@ -36,6 +36,12 @@ export function createRegistryStore(db: Db) {
       await db.delete(workers).where(eq(workers.id, id));
     },
 
+    /** What the task has saved last. */
+    checkpointOf: async (id: string): Promise<unknown> => {
+      const [row] = await db.select({ checkpoint: tasks.checkpoint }).from(tasks).where(eq(tasks.id, id));
+      return row?.checkpoint ?? undefined;
+    },
+
     standingOf: (ids: readonly string[]): Promise<Standing[]> =>
       db
         .select({ id: tasks.id, round: tasks.round, status: tasks.status })
