@@ -33,6 +33,9 @@ import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
 import { createTaskControl } from "./services/tasks/control.ts";
+import { createExportService } from "./services/tasks/exports/service.ts";
+import { createExportStore } from "./services/tasks/exports/store.ts";
+import { createImportService } from "./services/tasks/imports/service.ts";
 import { createLongRunningStore } from "./services/tasks/long-running/store.ts";
 import { createQueueService } from "./services/tasks/queues/service.ts";
 import { createQueueInsightStore } from "./services/tasks/queues/store.ts";
@@ -166,6 +169,15 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   };
   const runs = createRunService(longRunning);
   const swarms = createSwarmService(longRunning);
+  const imports = createImportService(longRunning);
+  const exports = createExportService({
+    store: createExportStore(database.db),
+    transact,
+    createTask: producer.create,
+    assertRoom: queueService.assertRoom,
+    seal,
+    now,
+  });
 
   const execute = createSandboxClient(threads.sandboxChannel);
   const sandbox = createSandboxService({
@@ -205,6 +217,8 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       schedules,
       runs,
       swarms,
+      exports,
+      imports,
       notify,
       sandbox,
       guards,

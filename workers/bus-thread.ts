@@ -12,6 +12,7 @@ import { createAuthStore } from "../app/services/auth/store.ts";
 import { createTeamStore } from "../app/services/auth/teams/store.ts";
 import { callableJobs } from "../app/services/callable-jobs.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
+import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createTaskProducer } from "../app/services/tasks/record/create.ts";
 import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
 import { startTicker } from "../app/services/tasks/schedules/ticker.ts";
@@ -20,8 +21,7 @@ import { openDatabase } from "../db/client.ts";
 import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
 import { runThread } from "./thread-entry.ts";
 
-/** Owns the blocking reads of the bus, the outbox relay and the dispatcher of tasks. Knows nothing of HTTP or of what events mean. */
-/** Owns the blocking reads of the bus and the outbox relay. Turns due ticks of schedules into tasks. Knows nothing of HTTP or of what events mean. */
+/** Owns the blocking reads of the bus, the outbox relay, the dispatcher of tasks and the ticker of schedules. Knows nothing of HTTP or of what events mean. */
 await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   await using opening = new AsyncDisposableStack();
   const budget = connectionBudget(data.config).bus;
@@ -54,6 +54,7 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
         { name: "trim the event log", run: () => bus.trim({ ageMaxMs: data.config.KEELSON_EVENT_RETENTION_HOURS * 3_600_000 }) },
         { name: "forget idempotency keys", run: () => purgeIdempotencyKeys(database.db, systemNow) },
         { name: "forget ticks", run: schedules.purgeTicks },
+        { name: "forget exports", run: createExportStore(database.db).purgeExpired },
       ],
     }),
     (it) => it.stop(),

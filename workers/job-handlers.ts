@@ -5,6 +5,10 @@ import { createSendMailHandler, type NotifyHandlerDeps } from "../app/services/n
 import { sendMailJob } from "../app/services/notify/jobs.ts";
 import { createExecuteHandler, createRunProgramHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
 import { executeJob, runProgramJob } from "../app/services/sandbox/jobs.ts";
+import { createExportUserDataHandler, type ExportHandlerDeps } from "../app/services/tasks/exports/handlers.ts";
+import { exportUserDataJob } from "../app/services/tasks/exports/jobs.ts";
+import { createImportUserDataHandler, type ImportHandlerDeps } from "../app/services/tasks/imports/handlers.ts";
+import { importUserDataJob } from "../app/services/tasks/imports/jobs.ts";
 import { createRunHandler, type RunHandlerDeps } from "../app/services/tasks/runs/handlers.ts";
 import { runJob } from "../app/services/tasks/runs/jobs.ts";
 import { createSwarmHandler } from "../app/services/tasks/swarms/handlers.ts";
@@ -18,6 +22,8 @@ export const jobContracts = [
   eraseUserJob,
   runJob,
   swarmJob,
+  exportUserDataJob,
+  importUserDataJob,
 ] as const satisfies readonly JobContract[];
 
 export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
@@ -33,6 +39,8 @@ export interface HandlerDeps {
   readonly notify: NotifyHandlerDeps;
   readonly auth: AuthHandlerDeps;
   readonly runs: RunHandlerDeps;
+  readonly exports: ExportHandlerDeps;
+  readonly imports: ImportHandlerDeps;
 }
 
 export function createHandlers(deps: HandlerDeps): Handlers {
@@ -43,6 +51,8 @@ export function createHandlers(deps: HandlerDeps): Handlers {
     "notify.send-mail": bind(sendMailJob, createSendMailHandler(deps.notify)),
     "tasks.run": bind(runJob, createRunHandler(deps.runs)),
     "tasks.swarm": bind(swarmJob, createSwarmHandler(deps.runs)),
+    "tasks.export-user-data": bind(exportUserDataJob, createExportUserDataHandler(deps.exports)),
+    "tasks.import-user-data": bind(importUserDataJob, createImportUserDataHandler(deps.imports)),
   };
 }
 

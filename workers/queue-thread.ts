@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { sandboxBounds } from "../app/config.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { newId } from "../app/platform/ids.ts";
@@ -10,19 +11,24 @@ import type { QueueConsumer } from "../app/platform/queue/port.ts";
 import { createSeal } from "../app/platform/seal.ts";
 import { openQueues } from "../app/platform/substrate.ts";
 import { openAuthAccountData } from "../app/services/auth/account-data.ts";
+import { createRename } from "../app/services/auth/accounts/rename.ts";
 import { createKeyAuthority } from "../app/services/auth/api-keys/authority.ts";
 import { createApiKeyStore } from "../app/services/auth/api-keys/store.ts";
 import { createAuthStore } from "../app/services/auth/store.ts";
 import { createLeaveTeams } from "../app/services/auth/teams/leave-all.ts";
 import { createTeamStore } from "../app/services/auth/teams/store.ts";
+import { callableJobs } from "../app/services/callable-jobs.ts";
 import { createNotifyStore } from "../app/services/notify/store.ts";
 import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
+import { exportAccountData } from "../app/services/tasks/exports/account-data.ts";
+import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createTaskRecorder } from "../app/services/tasks/record/recorder.ts";
 import { startRunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
 import { createRegistryStore } from "../app/services/tasks/registry/store.ts";
 import { scheduleAccountData } from "../app/services/tasks/schedules/account-data.ts";
+import { createCreateSchedule } from "../app/services/tasks/schedules/create.ts";
 import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
@@ -61,26 +67,37 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   // What copies refuse they learn from the rows that this leaves.
   const keys = createKeyAuthority({ store: createApiKeyStore(database.db), revocations: { learn: () => undefined }, now });
   const leaveTeams = createLeaveTeams({ store: createTeamStore(database.db), keys });
+  const exportStore = createExportStore(database.db);
+  const scheduleStore = createScheduleStore(database.db);
+  const seal = createSeal(data.keyEncryptionKey);
+  const accountData = [
+    taskAccountData(taskStore),
+    scheduleAccountData(scheduleStore),
+    exportAccountData(exportStore),
+    sandboxAccountData(executionStore),
+    openAuthAccountData(database.db),
+  ];
   const handlers = createHandlers({
     sandbox: { store: executionStore, transact, execute, now },
-    auth: {
-      store: authStore,
-      leaveTeams,
-      accountData: [
-        taskAccountData(taskStore),
-        scheduleAccountData(createScheduleStore(database.db)),
-        sandboxAccountData(executionStore),
-        openAuthAccountData(database.db),
-      ],
-      transact,
-    },
+    auth: { store: authStore, leaveTeams, accountData, transact },
     notify: {
       store: createNotifyStore(database.db),
-      seal: createSeal(data.keyEncryptionKey),
+      seal,
       developmentMailbox: config.KEELSON_DEV_MAILBOX,
       now,
     },
     runs: { execute, now },
+    exports: { store: exportStore, accountData, seal, now },
+    imports: {
+      schedules: scheduleStore,
+      createSchedule: createCreateSchedule({
+        store: scheduleStore,
+        transact,
+        contractOf: callableJobs(sandboxBounds(config)),
+        schedulesMax: config.KEELSON_SCHEDULES_MAX,
+      }),
+      rename: createRename({ store: authStore, transact }),
+    },
   });
 
   const settings = queueTable(config.KEELSON_QUEUES);

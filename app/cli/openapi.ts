@@ -29,6 +29,8 @@ export function run(options: CommandOptions): Promise<number> {
       schedules: neverCalled(),
       runs: neverCalled(),
       swarms: neverCalled(),
+      exports: neverCalled(),
+      imports: neverCalled(),
       notify: neverCalled(),
       sandbox: neverCalled(),
       streams: neverCalled(),

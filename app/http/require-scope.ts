@@ -45,6 +45,8 @@ const serviceOf: Readonly<Record<string, ScopedService>> = {
 const peopleOnly: readonly { readonly path: RegExp; readonly methods: RegExp }[] = [
   { path: /^\/v1\/auth(\/|$)/, methods: /./ },
   { path: /^\/v1\/(api-keys|users|invitations)(\/|$)/, methods: /^(?!GET|HEAD)/ },
+  // Everything of the account is in there, whatever the key may read.
+  { path: /^\/v1\/(exports|imports)(\/|$)/, methods: /./ },
   { path: /^\/v1\/me(\/|$)/, methods: /^DELETE$/ },
   { path: /^\/v1\/teams\/invitations(\/|$)/, methods: /./ },
 ];

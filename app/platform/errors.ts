@@ -124,6 +124,11 @@ export const problemTypes = {
     help: "Set a password, add a passkey or link another provider first.",
   },
   conflict: { status: 409, title: "The request conflicts with the current state", help: "Read the thing again and decide anew." },
+  export_not_ready: {
+    status: 409,
+    title: "The export is not ready",
+    help: "Follow its task at GET /v1/tasks/<taskId>/stream, then download it. If the task failed, ask for another export.",
+  },
   idempotency_in_flight: {
     status: 409,
     title: "A request with this Idempotency-Key is still running",

@@ -3,6 +3,8 @@ import type { AppEnv } from "../http/env.ts";
 import { authRoutes } from "./auth/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
+import { exportRoutes } from "./tasks/exports/routes.ts";
+import { importRoutes } from "./tasks/imports/routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
 import { runRoutes } from "./tasks/runs/routes.ts";
 import { scheduleRoutes } from "./tasks/schedules/routes.ts";
@@ -14,6 +16,8 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof scheduleRoutes> &
   DepsOf<typeof runRoutes> &
   DepsOf<typeof swarmRoutes> &
+  DepsOf<typeof exportRoutes> &
+  DepsOf<typeof importRoutes> &
   DepsOf<typeof notifyRoutes> &
   DepsOf<typeof sandboxRoutes>;
 
@@ -25,6 +29,8 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     scheduleRoutes(deps),
     runRoutes(deps),
     swarmRoutes(deps),
+    exportRoutes(deps),
+    importRoutes(deps),
     notifyRoutes(deps),
     sandboxRoutes(deps),
   ];

@@ -1,5 +1,5 @@
 import { integer, json, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
-import { moment } from "../columns.ts";
+import { bytes, moment } from "../columns.ts";
 
 export const taskStatuses = ["waiting", "delayed", "active", "paused", "completed", "failed", "cancelled", "dead"] as const;
 export const taskEventTypes = ["state", "progress", "log", "result"] as const;
@@ -73,4 +73,18 @@ export const workers = pgTable("workers", {
 export const queues = pgTable("queues", {
   name: text().primaryKey(),
   pausedAt: moment("paused_at"),
+});
+
+/** What somebody has asked to have of all that is kept about them. */
+export const dataExports = pgTable("data_exports", {
+  id: text().primaryKey(),
+  ownerId: text("owner_id").notNull(),
+  taskId: text("task_id").notNull(),
+  /** Compressed and sealed with the key-encryption key; null until it is written. */
+  document: bytes(),
+  /** Of the document as it is downloaded. */
+  bytes: integer(),
+  createdAt: moment("created_at").notNull().defaultNow(),
+  finishedAt: moment("finished_at"),
+  expiresAt: moment("expires_at").notNull(),
 });

@@ -5,7 +5,7 @@ import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Unit } from "../../../platform/outbox.ts";
 import type { EmailService } from "../email/service.ts";
-import { emailVerified, loginFailed, userRenamed, userSignedUp } from "../events.ts";
+import { emailVerified, loginFailed, userSignedUp } from "../events.ts";
 import type { AccountInvitations } from "../invitations/service.ts";
 import type { LogIn, LogInUnit, TransactLogIn } from "../log-in.ts";
 import { hashToken } from "../one-time-tokens.ts";
@@ -15,6 +15,7 @@ import type { PasswordPolicy } from "../passwords/policy.ts";
 import type { SignedIn } from "../schema.ts";
 import type { AuthStore, UserRow } from "../store.ts";
 import { toUserView, type UserView } from "../views.ts";
+import { createRename } from "./rename.ts";
 import type { loginRequest, setupRequest, signupRequest, updateMeRequest } from "./schema.ts";
 import { createUndisclosedSignup } from "./undisclosed-signup.ts";
 
@@ -40,6 +41,7 @@ type Invited = NonNullable<Awaited<ReturnType<AccountInvitations["take"]>>>;
 
 export function createAccountService(deps: AccountDeps) {
   const { store, transact, logIn, passwords, policy, checkPassword, holdChecked, invitations, signup, now } = deps;
+  const rename = createRename({ store, transact });
   const signUpUndisclosed = createUndisclosedSignup({ store, transact, email: deps.email, now });
 
   const createUser = async (
@@ -149,13 +151,11 @@ export function createAccountService(deps: AccountDeps) {
       return toUserView(user);
     },
 
-    updateMe: ({ actor: { userId }, origin }: Call, { name }: z.infer<typeof updateMeRequest>): Promise<UserView> =>
-      transact(async (unit) => {
-        const user = await store.updateUser(userId, name === undefined ? { id: userId } : { name }, unit.tx);
-        if (!user) throw new Problem("invalid_token", { detail: "The account no longer exists." });
-        if (name !== undefined) unit.publish(userRenamed, { subject: userId, audience: userId, actorId: userId, origin, data: {} });
-        return toUserView(user);
-      }),
+    updateMe: async ({ actor: { userId }, origin }: Call, { name }: z.infer<typeof updateMeRequest>): Promise<UserView> => {
+      const user = name === undefined ? await store.findUser(userId) : await rename(userId, name, origin);
+      if (!user) throw new Problem("invalid_token", { detail: "The account no longer exists." });
+      return toUserView(user);
+    },
 
     /** Creates the administrator named in the configuration unless there is one. True when it did. How good the password is, is up to the operator. */
     ensureAdmin: async (email: string, password: string): Promise<boolean> => {

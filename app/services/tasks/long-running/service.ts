@@ -19,13 +19,15 @@ export interface LongRunningDeps {
   readonly assertRoom: (queue: QueueName) => Promise<void>;
 }
 
+type LongRunningKindName = "run" | "swarm" | "import";
+
 export interface LongRunningKind<Input, View> {
-  readonly kind: "run" | "swarm";
+  readonly kind: LongRunningKindName;
   readonly contract: JobContract<string, Input> & { readonly queue: LongRunningQueue };
   readonly toView: (row: TaskRow) => View;
 }
 
-/** What a client may do with runs, or with swarms. Each is its task seen as more than that, so controlling it is controlling the task. */
+/** What a client may do with runs, with swarms, or with imports. Each is its task seen as more than that, so controlling it is controlling the task. */
 export function createLongRunningService<Input, View>(deps: LongRunningDeps, { kind, contract, toView }: LongRunningKind<Input, View>) {
   const { queue } = contract;
 
@@ -71,7 +73,7 @@ export function createLongRunningService<Input, View>(deps: LongRunningDeps, { k
 }
 
 /** What can be said of it without what it has done so far. */
-export function toSummary(kind: "run" | "swarm", row: TaskSummaryRow) {
+export function toSummary(kind: LongRunningKindName, row: TaskSummaryRow) {
   const { id: taskId, status, progress, attempts, error } = row;
   return {
     id: idAs(kind, { id: taskId, from: "task" }) ?? taskId,

@@ -4,7 +4,7 @@ import { tasks } from "../../../../db/schema/tasks.ts";
 import type { TaskStatus } from "../states.ts";
 import type { TaskOwnership, TaskRow, TaskSummaryRow } from "../store.ts";
 
-export type LongRunningQueue = "run-start" | "swarm-execution";
+export type LongRunningQueue = "run-start" | "swarm-execution" | "import-user-data";
 export type LongRunningStore = ReturnType<typeof createLongRunningStore>;
 
 export interface LongRunningFilter extends TaskOwnership {
@@ -20,9 +20,10 @@ const { input: _input, result: _result, checkpoint: _checkpoint, ...summaryColum
 const queueIs = {
   "run-start": sql`${tasks.queue} = 'run-start'`,
   "swarm-execution": sql`${tasks.queue} = 'swarm-execution'`,
+  "import-user-data": sql`${tasks.queue} = 'import-user-data'`,
 } as const;
 
-/** Tasks seen as runs and swarms: few among many others of their owner. */
+/** Tasks seen as runs, swarms and imports: few among many others of their owner. */
 export function createLongRunningStore(db: Db) {
   return {
     find: async (queue: LongRunningQueue, id: string): Promise<TaskRow | undefined> => {

@@ -99,6 +99,20 @@ export const createScheduleRequest = z
   })
   .openapi("CreateScheduleRequest");
 
+/** A schedule out of an export, as far as another can be made from it: how it has run so far stays behind. */
+export const exportedSchedule = z.object({
+  cron: cron.nullable(),
+  everyMs: everyMs.nullable(),
+  timezone,
+  queue,
+  input,
+  name: name.nullable(),
+  paused: z.boolean(),
+  missed,
+  startsAt: moment.nullable(),
+  endsAt: moment.nullable(),
+});
+
 /** `cron` takes the place of `everyMs`, and the other way round. Null takes a name or a bound away. */
 export const updateScheduleRequest = z
   .strictObject({

@@ -1,32 +1,24 @@
 import type { z } from "zod";
 import { type Actor, ownershipOf, type RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
-import { newId } from "../../../platform/ids.ts";
-import type { Transact, Unit } from "../../../platform/outbox.ts";
-import type { JobContract } from "../../../platform/queue/job.ts";
+import type { Unit } from "../../../platform/outbox.ts";
 import type { Can } from "../../auth/can.ts";
 import type { TaskRequest } from "../record/create.ts";
-import { scheduleCreated, scheduleDeleted, scheduleTicked, scheduleUpdated } from "./events.ts";
+import { asMoment, type CreateScheduleDeps, createCreateSchedule, createParseInput, firstTick } from "./create.ts";
+import { scheduleDeleted, scheduleTicked, scheduleUpdated } from "./events.ts";
 import type { createScheduleRequest, scheduleQuery, updateScheduleRequest } from "./schema.ts";
 import type { ScheduleRow, ScheduleStore } from "./store.ts";
-import { createTimetable, type Timing } from "./timetable.ts";
+import { createTimetable } from "./timetable.ts";
 import { type ScheduleSummary, type ScheduleView, toScheduleSummary, toScheduleView } from "./view.ts";
 
 export type ScheduleService = ReturnType<typeof createScheduleService>;
 
 /** Part of the caller's unit of work: the task is there when that commits, or not at all. */
 export type CreateTask = <Input>(unit: Unit, request: TaskRequest<Input>) => Promise<{ readonly id: string }>;
-/** What callers may put into that queue; undefined for a queue that takes nothing from them. */
-export type ContractOf = (queue: string) => JobContract | undefined;
-
-export interface ScheduleDeps {
+export interface ScheduleDeps extends CreateScheduleDeps {
   readonly store: ScheduleStore;
-  readonly transact: Transact;
   readonly createTask: CreateTask;
-  readonly contractOf: ContractOf;
   readonly can: Can;
-  /** How many schedules one user may have. */
-  readonly schedulesMax: number;
 }
 
 interface Call {
@@ -37,7 +29,10 @@ interface Call {
 type Changes = z.infer<typeof updateScheduleRequest>;
 
 /** What a client may do with schedules. Somebody else's does not exist for it; administrators see all. */
-export function createScheduleService({ store, transact, createTask, contractOf, can, schedulesMax }: ScheduleDeps) {
+export function createScheduleService(deps: ScheduleDeps) {
+  const { store, transact, createTask, can } = deps;
+  const create = createCreateSchedule(deps);
+  const parsedInput = createParseInput(deps.contractOf);
   const assertSeen = async (actor: Actor, id: string, row: ScheduleRow | undefined): Promise<ScheduleRow> => {
     if (!row || !(await can(actor, "tasks:read", row))) throw new Problem("not_found", { detail: `There is no schedule ${id}.` });
     return row;
@@ -49,47 +44,9 @@ export function createScheduleService({ store, transact, createTask, contractOf,
     return row;
   };
 
-  const parsedInput = (queue: string, input: unknown) => {
-    const contract = contractOf(queue);
-    if (!contract) throw new Problem("not_found", { detail: `There is no queue ${queue} that takes tasks from you.` });
-    const parsed = contract.input.safeParse(input);
-    if (!parsed.success) throw invalidInput(parsed.error);
-    return { contract, input: parsed.data };
-  };
-
   return {
-    create: (call: Call, given: z.infer<typeof createScheduleRequest>): Promise<ScheduleView> =>
-      transact(async (unit) => {
-        parsedInput(given.queue, given.input);
-        const now = await store.now(unit.tx);
-        const startsAt = asMoment(given.startsAt ?? null);
-        const timing = {
-          cron: given.cron ?? null,
-          everyMs: given.everyMs ?? null,
-          timezone: given.timezone,
-          startsAt,
-          endsAt: asMoment(given.endsAt ?? null),
-          anchorAt: startsAt ?? now,
-        };
-        const first = firstTick(timing, now);
-        const owner = ownershipOf(call.actor);
-        if ((await store.lockAndCount(owner.ownerId, unit.tx)) >= schedulesMax)
-          throw new Problem("conflict", { detail: `You have ${schedulesMax} schedules already: delete one first.` });
-        const { queue, input, paused, missed } = given;
-        const row = await store.insert(
-          {
-            ...{ ...owner, ...timing, queue, input, paused, missed },
-            id: newId("schedule"),
-            name: given.name ?? null,
-            nextRunAt: paused ? null : first,
-            createdAt: now,
-          },
-          unit.tx,
-        );
-        const { cron, everyMs, timezone } = timing;
-        unit.publish(scheduleCreated, { ...addressOf(row, call), data: { queue, cron, everyMs, timezone } });
-        return toScheduleView(row);
-      }),
+    create: ({ actor, origin }: Call, given: z.infer<typeof createScheduleRequest>): Promise<ScheduleView> =>
+      create({ ...ownershipOf(actor), actorId: actor.userId, origin }, given),
 
     get: async (actor: Actor, id: string): Promise<ScheduleView> => toScheduleView(await seen(actor, id)),
 
@@ -184,34 +141,6 @@ function orKeep<T>(given: T | undefined, kept: T): T {
   return given === undefined ? kept : given;
 }
 
-/** Throws when there is none: a schedule that never does anything is a mistake. */
-function firstTick(timing: Timing, now: Date): Date {
-  if (timing.startsAt && timing.endsAt && timing.endsAt <= timing.startsAt)
-    throw invalid([{ pointer: "/endsAt", detail: "must be after startsAt" }]);
-  const first = createTimetable(timing).next(now);
-  if (!first) throw invalid([{ pointer: timing.endsAt ? "/endsAt" : "/cron", detail: "no tick would come any more" }]);
-  return first;
-}
-
-function invalidInput(error: z.ZodError): Problem {
-  return invalid(
-    error.issues.slice(0, errorsMax).map(({ path, message }) => ({
-      pointer: ["/input", ...path.map((part) => String(part).replaceAll("~", "~0").replaceAll("/", "~1"))].join("/"),
-      detail: message,
-    })),
-  );
-}
-
-const errorsMax = 50;
-
-function invalid(errors: readonly { readonly pointer: string; readonly detail: string }[]): Problem {
-  return new Problem("validation_failed", { detail: "One or more fields are not as expected.", errors });
-}
-
 function addressOf(row: Pick<ScheduleRow, "id" | "ownerId">, { actor, origin }: Call) {
   return { subject: row.id, audience: row.ownerId, actorId: actor.userId, origin };
-}
-
-function asMoment<None extends null | undefined>(text: string | None): Date | None {
-  return typeof text === "string" ? new Date(text) : text;
 }

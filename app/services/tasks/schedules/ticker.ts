@@ -4,8 +4,9 @@ import type { Running } from "../../../platform/bus/port.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
+import type { ContractOf } from "./create.ts";
 import { scheduleFailed, scheduleTicked } from "./events.ts";
-import type { ContractOf, CreateTask } from "./service.ts";
+import type { CreateTask } from "./service.ts";
 import type { ScheduleRow, ScheduleStore, Settled, Tick } from "./store.ts";
 import { createTimetable, type Timetable } from "./timetable.ts";
 
