@@ -136,6 +136,30 @@ describe("an import", () => {
     expect(await schedulesOf(grace)).toHaveLength(2);
   });
 
+  test("of a document that is being imported is that import: nothing is made twice", async () => {
+    const [admin, user] = [await adminToken(running.url), await signUp(running.url)];
+    const document = (name: string) => {
+      const bounds = { cron: null, everyMs: 3_600_000, timezone: "UTC", missed: "once", startsAt: null, endsAt: null };
+      const schedules = [{ ...bounds, name, queue: "sandbox-execution", input: program, paused: false }];
+      return { format: "keelson.account-data", version: 1, data: { schedules } };
+    };
+    const queue = (verb: string) => ask(`/v1/queues/import-user-data/${verb}`, admin, { method: "POST" });
+    await queue("pause");
+    const ids: string[] = [];
+    try {
+      const sent = [document("one"), document("one"), document("other")].map((it) => newImport(user, it));
+      for (const { body } of await Promise.all(sent)) ids.push(body.import.id);
+      expect(ids[1]).toBe(ids[0] ?? "");
+      expect(ids[2]).not.toBe(ids[0] ?? "");
+    } finally {
+      await queue("resume");
+    }
+    for (const id of ids) await endOf(`/v1/imports/${id}`, user);
+    const names = (await schedulesOf(user)).map(({ name }: { name: string }) => name);
+    expect(names.toSorted()).toEqual(["one", "other"]);
+    expect((await newImport(user, document("one"))).body.import.id).not.toBe(ids[0]);
+  });
+
   test("says what it leaves out, and makes the rest", async () => {
     const user = await signUp(running.url);
     const of = (more: object) => ({

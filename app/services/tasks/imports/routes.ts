@@ -20,7 +20,7 @@ export function importRoutes({ imports, guards }: { readonly imports: ImportServ
         summary: "Take over what the document of an export holds, from this installation or another",
         description: [
           "Your name and your schedules are made anew, with ids of their own; what is there just so is left alone, so that a document may be sent twice.",
-          "Nothing else of the document is looked at: roles, log-ins, keys and what has happened belong to where it comes from. The name and schedules may have 256 KiB.",
+          "Nothing else of the document is looked at: roles, log-ins, keys and what has happened belong to where it comes from. The name and schedules may have 256 KiB; leave out the rest of `data` when the whole is more than a request may have.",
         ].join("\n\n"),
         request: { body: jsonBody(importRequest) },
         responses: {

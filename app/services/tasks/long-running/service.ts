@@ -25,10 +25,13 @@ export interface LongRunningKind<Input, View> {
   readonly kind: LongRunningKindName;
   readonly contract: JobContract<string, Input> & { readonly queue: LongRunningQueue };
   readonly toView: (row: TaskRow) => View;
+  /** While one of the owner's with this key is under way, that is the answer. */
+  readonly dedupeKeyOf?: (input: Input) => string;
 }
 
 /** What a client may do with runs, with swarms, or with imports. Each is its task seen as more than that, so controlling it is controlling the task. */
-export function createLongRunningService<Input, View>(deps: LongRunningDeps, { kind, contract, toView }: LongRunningKind<Input, View>) {
+export function createLongRunningService<Input, View>(deps: LongRunningDeps, of: LongRunningKind<Input, View>) {
+  const { kind, contract, toView, dedupeKeyOf } = of;
   const { queue } = contract;
 
   const find = async (actor: Actor, taskId: string | undefined): Promise<View | undefined> => {
@@ -43,7 +46,8 @@ export function createLongRunningService<Input, View>(deps: LongRunningDeps, { k
         throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
       parseJobInput(contract, given);
       await deps.assertRoom(queue);
-      const { id } = await deps.enqueue({ contract, input: given, ...ownershipOf(actor), requestId });
+      const once = dedupeKeyOf ? { dedupeKey: dedupeKeyOf(given) } : {};
+      const { id } = await deps.enqueue({ contract, input: given, ...ownershipOf(actor), ...once, requestId });
       const view = await find(actor, id);
       if (!view) throw new Problem("not_found", { detail: "It was deleted as soon as it was made." });
       return view;
