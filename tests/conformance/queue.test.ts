@@ -176,6 +176,7 @@ describe.each(adapters)("queues on $name", ({ open, loseWorker }) => {
     await a.add([job({ queue: "run-start" }), job({ queue: "run-start" })]);
     await Bun.sleep(300);
     expect(runs).toBe(0);
+    expect(await a.counts("run-start")).toEqual({ waiting: 2, active: 0 });
     await b.resume("run-start");
     await until("both run", () => runs === 2);
   });

@@ -1,4 +1,4 @@
-import type { Job, JobsOptions, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
+import type { Job, JobsOptions, JobType, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
 import type { Logger } from "../logger.ts";
 import { consumeWith } from "./bullmq-consumer.ts";
 import type { QueueName } from "./catalogue.ts";
@@ -36,6 +36,9 @@ interface BullJob {
   readonly opts: JobsOptions;
 }
 
+/** What waits in a paused queue. Only BullMQ on PostgreSQL counts it by itself, and its types do not name it. */
+const paused = "paused" as JobType;
+
 /** The queue port over BullMQ; queues are opened on first use. */
 export function createBullQueues(backend: BullBackend, log: Logger): Queues {
   const open = new Map<QueueName, BullQueue>();
@@ -61,8 +64,8 @@ export function createBullQueues(backend: BullBackend, log: Logger): Queues {
         .catch((error: unknown) => log.debug({ err: error, taskId: job.taskId }, "a job was not taken back"));
     },
     counts: async (name) => {
-      const counts = await queueOf(name).getJobCounts("waiting", "active");
-      return { waiting: counts.waiting ?? 0, active: counts.active ?? 0 };
+      const counts = await queueOf(name).getJobCounts("waiting", paused, "active");
+      return { waiting: (counts.waiting ?? 0) + (counts.paused ?? 0), active: counts.active ?? 0 };
     },
     pause: (name) => queueOf(name).pause(),
     resume: (name) => queueOf(name).resume(),
