@@ -40,6 +40,7 @@ import { createLongRunningStore } from "./services/tasks/long-running/store.ts";
 import { createQueueService } from "./services/tasks/queues/service.ts";
 import { createQueueInsightStore } from "./services/tasks/queues/store.ts";
 import { createTaskProducer } from "./services/tasks/record/create.ts";
+import { createRetentionStore } from "./services/tasks/retention/store.ts";
 import { createRunService } from "./services/tasks/runs/service.ts";
 import { createScheduleService } from "./services/tasks/schedules/service.ts";
 import { createScheduleStore } from "./services/tasks/schedules/store.ts";
@@ -138,6 +139,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     settings,
     insight: createQueueInsightStore(database.db),
     store: taskStore,
+    retention: createRetentionStore(database.db),
     queues,
     transact,
     wake: threads.wakeTasks,
@@ -147,7 +149,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     watch,
     can: auth.can,
     control: createTaskControl({ store: taskStore, transact, queues, wake: threads.wakeTasks, can: auth.can, now }),
-    enqueue: producer.enqueue,
+    enqueue: producer.enqueueAll,
     contractOf,
     knownQueue: queueService.known,
     assertRoom: queueService.assertRoom,

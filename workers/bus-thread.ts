@@ -14,6 +14,8 @@ import { callableJobs } from "../app/services/callable-jobs.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createTaskProducer } from "../app/services/tasks/record/create.ts";
+import { createForgetEnded } from "../app/services/tasks/retention/forget.ts";
+import { createRetentionStore } from "../app/services/tasks/retention/store.ts";
 import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
 import { startTicker } from "../app/services/tasks/schedules/ticker.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
@@ -47,6 +49,7 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   );
   await tail.started;
   const schedules = createScheduleStore(database.db);
+  const settings = queueTable(data.config.KEELSON_QUEUES);
   opening.adopt(
     startHousekeeping({
       log,
@@ -54,13 +57,13 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
         { name: "trim the event log", run: () => bus.trim({ ageMaxMs: data.config.KEELSON_EVENT_RETENTION_HOURS * 3_600_000 }) },
         { name: "forget idempotency keys", run: () => purgeIdempotencyKeys(database.db, systemNow) },
         { name: "forget ticks", run: schedules.purgeTicks },
+        { name: "forget tasks", run: createForgetEnded({ store: createRetentionStore(database.db), settings, now: systemNow }) },
         { name: "forget exports", run: createExportStore(database.db).purgeExpired },
       ],
     }),
     (it) => it.stop(),
   );
   const relay = opening.adopt(startRelay({ db: database.db, bus, log }), (it) => it.stop());
-  const settings = queueTable(data.config.KEELSON_QUEUES);
   const dispatcher = opening.adopt(
     startDispatcher({ sql: database.sql, db: database.db, queues, settings, wakeRelay: relay.wake, now: systemNow, log }),
     (it) => it.stop(),

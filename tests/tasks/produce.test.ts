@@ -47,6 +47,25 @@ describe("what is refused leaves nothing behind", () => {
     const answer = await refuse({ queue: "sandbox-execution", input: { code: "1", input: "x".repeat(262_145) } });
     expectProblem(answer, "payload_too_large");
   });
+  test.each<[unknown, string[]]>([
+    [[], [""]],
+    [[{ queue: "sandbox-execution", input: { code: "1" } }, { queue: "sandbox-execution" }], ["/1/input"]],
+    [
+      [
+        { queue: "sandbox-execution", input: { code: "1" } },
+        { queue: "sandbox-execution", input: { code: 7 } },
+      ],
+      ["/1/input/code"],
+    ],
+    [[{ queue: "sandbox-execution", input: { code: "1" }, priority: -1, status: "completed" }], ["/0/priority", "/0/status"]],
+    [["sandbox-execution"], ["/0"]],
+    [Array.from({ length: 1_001 }, () => ({ queue: "sandbox-execution", input: { code: "1" } })), [""]],
+  ])("many of which one is not as expected, %#", async (body, pointers) => {
+    const user = await signUp(running.url);
+    expect(pointersOf(await request(running.url, "/v1/tasks", { token: user.token, body }))).toEqual(pointers);
+    expect(await tasksOf(running.url, user).list()).toEqual([]);
+  });
+
   test("without a log-in: 401", async () => {
     expectProblem(await request(running.url, "/v1/tasks", { body: { queue: "sandbox-execution", input } }), "unauthenticated");
   });
@@ -68,6 +87,19 @@ describe.each(await substrates())("tasks are made on %s", (substrate) => {
     await until("it is done", async () => (await tasks.status(answer.body.task.id)) === "completed");
     expect((await tasks.get(answer.body.task.id)).result.output).toBe(42);
   }, 20_000);
+
+  test("many at once, in their order", async () => {
+    const user = await signUp(running.url);
+    const one = (n: number, more = {}) => ({ queue: "sandbox-execution", input: { code: `${n}` }, ...more });
+    const body = [...Array.from({ length: 98 }, (_, n) => one(n)), one(98, { dedupeKey: "twin" }), one(99, { dedupeKey: "twin" })];
+    const answer = await request(running.url, "/v1/tasks", { token: user.token, body });
+    expect([answer.status, answer.body.tasks.length]).toEqual([202, 100]);
+    const ids: string[] = answer.body.tasks.map(({ id }: { id: string }) => id);
+    expect(ids[99]).toBe(ids[98] ?? "");
+    const tasks = tasksOf(running.url, user);
+    await until("all are done", async () => (await tasks.list("status=completed&limit=200")).length === 99, 30_000);
+    expect(await Promise.all([ids[0], ids[50], ids[98]].map(async (id) => (await tasks.get(id ?? "")).result.output))).toEqual([0, 50, 98]);
+  }, 40_000);
 
   test("a delayed one waits its time", async () => {
     const tasks = tasksOf(running.url, await signUp(running.url));

@@ -1,5 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import postgres from "postgres";
 import { queueNames } from "../../app/platform/queue/catalogue.ts";
+import { queueTable } from "../../app/platform/queue/overrides.ts";
+import { createForgetEnded } from "../../app/services/tasks/retention/forget.ts";
+import { createRetentionStore } from "../../app/services/tasks/retention/store.ts";
+import { openDatabase } from "../../db/client.ts";
 import { request, signUp } from "../client.ts";
 import { substrates } from "../copy.ts";
 import { expectProblem } from "../problem.ts";
@@ -12,6 +17,11 @@ describe.each(await substrates())("queues on %s", (substrate) => {
     ...adminSettings,
     KEELSON_QUEUES: JSON.stringify({ "sandbox-execution": { attempts: 2, backoff: { pausesMs: [50] } } }),
   });
+  let database: postgres.Sql;
+  beforeAll(() => {
+    database = postgres(running.config.DATABASE_URL ?? "", { max: 1 });
+  });
+  afterAll(() => database.end());
   const redrive = (token: string, body?: unknown) =>
     request(running.url, "/v1/queues/sandbox-execution/redrive", { method: "POST", token, ...(body === undefined ? {} : { body }) });
 
@@ -55,5 +65,45 @@ describe.each(await substrates())("queues on %s", (substrate) => {
     expect((await redrive(await adminToken(running.url))).body.redriven).toBe(2);
     expectProblem(await redrive(ada.token, { taskIds: [] }), "validation_failed");
     expectProblem(await redrive(ada.token, { everything: true }), "validation_failed");
+  }, 30_000);
+
+  test("forget dead letters by their age, for administrators alone", async () => {
+    const user = await signUp(running.url);
+    const tasks = tasksOf(running.url, user);
+    const ids = await Promise.all([tasks.add("throw new Error('one')"), tasks.add("throw new Error('two')"), tasks.add("1")]);
+    const [old = "", young = "", done = ""] = ids;
+    await until("all have ended", async () => (await tasks.list()).every(({ finishedAt }: { finishedAt?: string }) => finishedAt));
+    await database`update tasks set finished_at = now() - interval '40 days' where id in ${database([old, done])}`;
+    const purge = (token: string, query: string) =>
+      request(running.url, `/v1/queues/sandbox-execution/dead-letters?${query}`, { method: "DELETE", token });
+    const before = `before=${new Date(Date.now() - 30 * 86_400_000).toISOString()}`;
+    expectProblem(await purge(user.token, before), "forbidden");
+    const admin = await adminToken(running.url);
+    expectProblem(await purge(admin, "before=yesterday"), "validation_failed");
+    expectProblem(await purge(admin, ""), "validation_failed");
+    expect((await purge(admin, before)).body).toEqual({ purged: 1 });
+    expectProblem(await request(running.url, `/v1/tasks/${old}`, { token: user.token }), "not_found");
+    expect(await database`select 1 from task_events where task_id = ${old}`).toHaveLength(0);
+    expect([await tasks.status(young), await tasks.status(done)]).toEqual(["dead", "completed"]);
+    expect(await database`select 1 from audit_log where action = 'queue.dead_letters_purged'`).toHaveLength(1);
+  }, 30_000);
+
+  test("forget what has ended longer ago than they remember", async () => {
+    const user = await signUp(running.url);
+    const tasks = tasksOf(running.url, user);
+    const [failed = "", old = "", young = ""] = await Promise.all([tasks.add("throw 1"), tasks.add("1"), tasks.add("2")]);
+    await until("all have ended", async () => (await tasks.list()).every(({ finishedAt }: { finishedAt?: string }) => finishedAt));
+    await database`update tasks set finished_at = now() - interval '31 days' where id in ${database([failed, old])}`;
+    const client = openDatabase({ url: running.config.DATABASE_URL ?? "", connectionsMax: 1, applicationName: "test" });
+    const store = createRetentionStore(client.db);
+    const forget = (days: number) => {
+      const settings = queueTable({ "sandbox-execution": { deadLetterDays: days } });
+      return createForgetEnded({ store, settings, now: () => new Date() })();
+    };
+    await forget(90);
+    expect((await tasks.list()).map(({ id }: { id: string }) => id).toSorted()).toEqual([failed, young].toSorted());
+    await forget(30);
+    expect((await tasks.list()).map(({ id }: { id: string }) => id)).toEqual([young]);
+    await client.close();
   }, 30_000);
 });

@@ -25,6 +25,8 @@ export interface QueueSettings {
   readonly priority: number;
   /** How long an ended task is remembered. */
   readonly retentionDays: number;
+  /** How long a dead letter is: somebody should have seen to it by then. */
+  readonly deadLetterDays: number;
   /** Beyond this many that wait, new ones are refused. */
   readonly waitingMax: number;
 }
@@ -33,7 +35,13 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-const usual = { backoff: { baseMs: second, maxMs: 5 * minute }, priority: 500, retentionDays: 30, waitingMax: 5_000_000 } as const;
+const usual = {
+  backoff: { baseMs: second, maxMs: 5 * minute },
+  priority: 500,
+  retentionDays: 30,
+  deadLetterDays: 90,
+  waitingMax: 5_000_000,
+} as const;
 const workers = (min: number, max = min) => ({ concurrencyMin: min, concurrencyMax: max }) as const;
 
 /** The twelve queues and how each is worked, unless the configuration says otherwise (`KEELSON_QUEUES`). */

@@ -19,6 +19,7 @@ const settings = z.strictObject({
   groupRate: rate.optional(),
   priority: z.number().int().min(0).max(10_000).optional(),
   retentionDays: count(3_650).optional(),
+  deadLetterDays: count(3_650).optional(),
   waitingMax: count(1_000_000_000).optional(),
 });
 

@@ -18,4 +18,10 @@ export const taskChanged = defineEvent({
 
 /** The subject is the queue. */
 export const queuePaused = defineEvent({ type: "queue.paused", data: z.object({ queue: z.string() }), audited: true });
+/** Dead letters were forgotten: how many, and up to which moment of their end. */
+export const deadLettersPurged = defineEvent({
+  type: "queue.dead_letters_purged",
+  data: z.object({ queue: z.string(), before: z.string(), purged: z.number() }),
+  audited: true,
+});
 export const queueResumed = defineEvent({ type: "queue.resumed", data: z.object({ queue: z.string() }), audited: true });

@@ -6,7 +6,7 @@ import { Problem } from "../../platform/errors.ts";
 import type { TaskEvent } from "./events.ts";
 import { queueRoutes } from "./queues/routes.ts";
 import type { QueueService } from "./queues/service.ts";
-import { activeTask, task, taskId, taskInput, taskPage, taskQuery } from "./schema.ts";
+import { activeTask, newTasks, task, taskId, taskInput, taskPage, taskQuery, taskSummary } from "./schema.ts";
 import type { TaskService } from "./service.ts";
 
 export interface TaskRoutesDeps {
@@ -47,18 +47,26 @@ export function taskRoutes(deps: TaskRoutesDeps) {
       },
     });
 
-  return createRoutes()
+  const routes = createRoutes();
+  routes.openAPIRegistry.register("NewTask", taskInput);
+  return routes
     .route("/", queueRoutes(deps))
     .openapi(
       createRoute({
         ...common,
         method: "post",
         path: "/v1/tasks",
-        summary: "A task for one of the queues",
-        description: "It is stored when this answers. `GET /v1/tasks/{id}/stream` tells what becomes of it.",
-        request: { body: jsonBody(taskInput) },
+        summary: "A task for one of the queues, or up to a thousand in an array",
+        description: [
+          "It is stored when this answers. `GET /v1/tasks/{id}/stream` tells what becomes of it.",
+          "Of an array all are accepted, or, when one of them is not as expected, none; the answer is `{tasks}` in the same order.",
+        ].join("\n\n"),
+        request: { body: jsonBody(newTasks) },
         responses: {
-          202: jsonAnswer("The task that was accepted; with `dedupeKey` the one that is under way", z.object({ task })),
+          202: jsonAnswer(
+            "The task that was accepted; with `dedupeKey` the one that is under way",
+            z.union([z.object({ task }), z.object({ tasks: z.array(taskSummary) })]),
+          ),
           ...problemAnswers(
             "validation_failed",
             "unauthenticated",
@@ -70,7 +78,12 @@ export function taskRoutes(deps: TaskRoutesDeps) {
           ),
         },
       }),
-      async (c) => c.json({ task: await tasks.create(actorOf(c), c.req.valid("json"), c.env.requestId) }, 202),
+      async (c) => {
+        const given = c.req.valid("json");
+        const { requestId } = c.env;
+        if (Array.isArray(given)) return c.json({ tasks: await tasks.createMany(actorOf(c), given, requestId) }, 202);
+        return c.json({ task: await tasks.create(actorOf(c), given, requestId) }, 202);
+      },
     )
     .openapi(
       createRoute({

@@ -61,6 +61,25 @@ export const taskInput = z
   })
   .openapi("NewTask");
 
+const bulkMax = 1_000;
+const taskInputs = z.array(taskInput).min(1).max(bulkMax);
+
+/** One task, or an array of them. No union, which could not say where in which of the two a mistake is. */
+export const newTasks = z
+  .unknown()
+  .transform((given, context): z.infer<typeof taskInput> | z.infer<typeof taskInputs> => {
+    const parsed = (Array.isArray(given) ? taskInputs : taskInput).safeParse(given);
+    if (parsed.success) return parsed.data;
+    context.issues.push(...parsed.error.issues.map((issue) => ({ ...issue, input: given }) as z.core.$ZodRawIssue));
+    return z.NEVER;
+  })
+  .openapi("NewTaskOrTasks", {
+    oneOf: [
+      { $ref: "#/components/schemas/NewTask" },
+      { type: "array", items: { $ref: "#/components/schemas/NewTask" }, minItems: 1, maxItems: bulkMax },
+    ],
+  });
+
 export const taskQuery = z.strictObject({
   queue: queueName.optional(),
   status: z.enum(taskStatuses).optional(),

@@ -15,6 +15,7 @@ import type { WatchTask } from "./watch.ts";
 
 export type TaskSummary = z.infer<typeof taskSummary>;
 export type TaskView = z.infer<typeof taskSchema>;
+type NewTaskInput = z.infer<typeof taskInput>;
 export type TaskService = ReturnType<typeof createTaskService>;
 
 export interface TaskServiceDeps {
@@ -22,7 +23,7 @@ export interface TaskServiceDeps {
   readonly watch: WatchTask;
   readonly can: Can;
   readonly control: TaskControl;
-  readonly enqueue: TaskProducer["enqueue"];
+  readonly enqueue: TaskProducer["enqueueAll"];
   /** What a queue takes from clients; undefined for one that works only for the program itself. */
   readonly contractOf: (queue: QueueName) => JobContract | undefined;
   /** Throws `Problem` (`not_found`) for a name that no queue has. */
@@ -45,18 +46,33 @@ export function createTaskService(deps: TaskServiceDeps) {
   const viewAfter = (verb: (actor: Actor, id: string) => Promise<TaskRow>) => async (actor: Actor, id: string) =>
     toView(await verb(actor, id));
 
+  const toRequest = ({ queue: name, input, ...options }: NewTaskInput, at: readonly PropertyKey[]) => {
+    const queue = deps.knownQueue(name);
+    const contract = deps.contractOf(queue);
+    if (!contract) throw new Problem("not_found", { detail: `The queue ${queue} takes no tasks from clients.` });
+    return { contract, input: parseJobInput(contract, input, at), ...given(options) };
+  };
+
+  const accept = async (actor: Actor, requests: readonly ReturnType<typeof toRequest>[], requestId: string): Promise<string[]> => {
+    if (!(await deps.can(actor, "tasks:write", ownershipOf(actor))))
+      throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
+    for (const queue of new Set(requests.map(({ contract }) => contract.queue))) await deps.assertRoom(queue);
+    const created = await deps.enqueue(requests.map((request) => ({ ...request, ...ownershipOf(actor), requestId })));
+    return created.map(({ id }) => id);
+  };
+
   return {
-    create: async (actor: Actor, input: z.infer<typeof taskInput>, requestId: string): Promise<TaskView> => {
-      const { queue: name, input: jobInput, ...options } = input;
-      const queue = deps.knownQueue(name);
-      const contract = deps.contractOf(queue);
-      if (!contract) throw new Problem("not_found", { detail: `The queue ${queue} takes no tasks from clients.` });
-      if (!(await deps.can(actor, "tasks:write", ownershipOf(actor))))
-        throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
-      const parsed = parseJobInput(contract, jobInput);
-      await deps.assertRoom(queue);
-      const { id } = await deps.enqueue({ contract, input: parsed, ...ownershipOf(actor), ...given(options), requestId });
+    create: async (actor: Actor, input: NewTaskInput, requestId: string): Promise<TaskView> => {
+      const [id = ""] = await accept(actor, [toRequest(input, ["input"])], requestId);
       return toView(await visible(actor, id));
+    },
+
+    /** All of them or, when one is not as expected, none. The answer is in their order. */
+    createMany: async (actor: Actor, inputs: readonly NewTaskInput[], requestId: string): Promise<TaskSummary[]> => {
+      const requests = inputs.map((input, index) => toRequest(input, [index, "input"]));
+      const ids = await accept(actor, requests, requestId);
+      const rows = new Map((await deps.store.byIds(ids)).map((row) => [row.id, row]));
+      return ids.flatMap((id) => rows.get(id) ?? []).map(toSummary);
     },
 
     get: async (actor: Actor, id: string): Promise<TaskView> => toView(await visible(actor, id)),

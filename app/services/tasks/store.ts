@@ -61,6 +61,9 @@ export function createTaskStore(db: Db) {
       await on.delete(tasks).where(eq(tasks.ownerId, ownerId));
     },
 
+    byIds: (ids: readonly string[]): Promise<TaskSummaryRow[]> =>
+      db.select(summaryColumns).from(tasks).where(sql`${tasks.id} = any(string_to_array(${ids.join()}, ','))`),
+
     list: (filter: TaskFilter): Promise<TaskSummaryRow[]> =>
       db
         .select(summaryColumns)

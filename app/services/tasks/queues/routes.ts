@@ -5,11 +5,12 @@ import { queueView, taskId } from "../schema.ts";
 import type { QueueService } from "./service.ts";
 
 /**
- * GET  /v1/queues
- * GET  /v1/queues/:name
- * POST /v1/queues/:name/pause    (admin)
- * POST /v1/queues/:name/resume   (admin)
- * POST /v1/queues/:name/redrive
+ * GET    /v1/queues
+ * GET    /v1/queues/:name
+ * POST   /v1/queues/:name/pause          (admin)
+ * POST   /v1/queues/:name/resume         (admin)
+ * POST   /v1/queues/:name/redrive
+ * DELETE /v1/queues/:name/dead-letters   (admin)
  */
 export function queueRoutes({ queues, guards }: { readonly queues: QueueService; readonly guards: Guards }) {
   const params = z.object({ name: z.string().max(64).openapi({ example: "sandbox-execution" }) });
@@ -81,6 +82,27 @@ export function queueRoutes({ queues, guards }: { readonly queues: QueueService;
       async (c) => {
         const { taskIds } = c.req.valid("json") ?? {};
         return c.json({ redriven: await queues.redrive(actorOf(c), c.req.valid("param").name, taskIds) }, 200);
+      },
+    )
+    .openapi(
+      createRoute({
+        ...common,
+        middleware: guards.admin,
+        method: "delete",
+        path: "/v1/queues/{name}/dead-letters",
+        summary: "Forget the dead letters of a queue that ended before a moment; `GET /v1/tasks?queue=…&status=dead` lists them",
+        request: {
+          params,
+          query: z.strictObject({ before: z.iso.datetime({ offset: true }).openapi({ example: "2026-01-31T00:00:00Z" }) }),
+        },
+        responses: {
+          200: jsonAnswer("How many are gone; 50 000 at most in one go", z.object({ purged: z.number().int() })),
+          ...problemAnswers("validation_failed", "unauthenticated", "insufficient_scope", "forbidden", "not_found"),
+        },
+      }),
+      async (c) => {
+        const { before } = c.req.valid("query");
+        return c.json({ purged: await queues.purge(actorOf(c), c.req.valid("param").name, new Date(before)) }, 200);
       },
     );
 }

@@ -5,8 +5,10 @@ import type { Transact } from "../../../platform/outbox.ts";
 import { type QueueName, type QueueTable, queueNames } from "../../../platform/queue/catalogue.ts";
 import type { Queues } from "../../../platform/queue/port.ts";
 import { retried } from "../control.ts";
-import { queuePaused, queueResumed, taskChanged } from "../events.ts";
+import { deadLettersPurged, queuePaused, queueResumed, taskChanged } from "../events.ts";
 import { taskRecord } from "../record/store.ts";
+import { forgetAll } from "../retention/forget.ts";
+import type { RetentionStore } from "../retention/store.ts";
 import type { queueView } from "../schema.ts";
 import type { TaskStore } from "../store.ts";
 import type { QueueInsightStore } from "./store.ts";
@@ -18,6 +20,7 @@ export interface QueueServiceDeps {
   readonly settings: QueueTable;
   readonly insight: QueueInsightStore;
   readonly store: Pick<TaskStore, "dead" | "pauseQueue" | "pausedQueues">;
+  readonly retention: RetentionStore;
   readonly queues: Pick<Queues, "pause" | "resume">;
   readonly transact: Transact;
   /** Tells the dispatcher that something waits. */
@@ -29,7 +32,7 @@ const cachedMs = 1_000;
 const redriveBatch = 500;
 
 /** What may be seen and set of the queues. */
-export function createQueueService({ settings, insight, store, queues, transact, wake }: QueueServiceDeps) {
+export function createQueueService({ settings, insight, store, retention, queues, transact, wake }: QueueServiceDeps) {
   let cached: { readonly at: number; readonly views: Promise<ReadonlyMap<QueueName, QueueView>> } | undefined;
   const full = new Map<QueueName, { readonly at: number; readonly full: Promise<boolean> }>();
 
@@ -120,6 +123,18 @@ export function createQueueService({ settings, insight, store, queues, transact,
       }
       wake(queue);
       return redriven;
+    },
+
+    /** Forgets dead letters that ended before a moment. Returns how many; when there are very many, ask again. */
+    purge: async (actor: Actor, name: string, before: Date): Promise<number> => {
+      const queue = known(name);
+      const purged = await forgetAll(retention, { queue, dead: true, before });
+      await transact(async (unit) => {
+        const data = { queue, before: before.toISOString(), purged };
+        unit.publish(deadLettersPurged, { subject: queue, actorId: actor.userId, data });
+      });
+      cached = undefined;
+      return purged;
     },
 
     /** Throws `Problem` (`queue_full`) when no more may wait. Looks once a second, so a burst may go a little beyond. */

@@ -39,6 +39,8 @@ export interface TaskProducer {
   create<Input>(unit: Unit, request: TaskRequest<Input>): Promise<Created>;
   /** On its own, stored when this resolves; requests that come together are stored together. */
   enqueue<Input>(request: TaskRequest<Input>): Promise<Created>;
+  /** The same for many, all of them or none, in their order. */
+  enqueueAll(requests: readonly TaskRequest[]): Promise<readonly Created[]>;
 }
 
 export interface ProducerDeps {
@@ -88,14 +90,18 @@ export function createTaskProducer({ db, findByDedupeKey, queues, wake, now }: P
     );
   };
 
+  const store = async (tasks: readonly NewTask[]): Promise<Created[]> => {
+    const created = await insert(tasks, db);
+    for (const queue of new Set(tasks.map((task) => task.queue))) wake(queue);
+    return created;
+  };
+
   const batches = createBatcher<{ readonly json: string; readonly task: NewTask }, Created>({
-    run: async (items) => {
-      const tasks = items.map(({ task }) => task);
-      const created = await insert(tasks, db);
-      for (const queue of new Set(tasks.map((task) => task.queue))) wake(queue);
-      return created;
-    },
+    run: (items) => store(items.map(({ task }) => task)),
   });
+
+  const enqueue: TaskProducer["enqueue"] = (request) =>
+    batches.add({ json: JSON.stringify(request.input) ?? "null", task: toTask(request) });
 
   return {
     create: async (unit, request) => {
@@ -104,7 +110,11 @@ export function createTaskProducer({ db, findByDedupeKey, queues, wake, now }: P
       unit.afterCommit(() => wake(request.contract.queue));
       return created;
     },
-    enqueue: (request) => batches.add({ json: JSON.stringify(request.input) ?? "null", task: toTask(request) }),
+    enqueue,
+    enqueueAll: async (requests) => {
+      const [only] = requests;
+      return only && requests.length === 1 ? [await enqueue(only)] : store(requests.map(toTask));
+    },
   };
 }
 
