@@ -35,6 +35,49 @@ export async function emptyPostgres(): Promise<string> {
   return await createDatabase(await startedServer(), "");
 }
 
+export interface OwnRedis extends AsyncDisposable {
+  readonly url: string;
+  /** Without a word to anybody; it has its log of writes (AOF). */
+  killAndStartAgain(): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+}
+
+/** A Redis that its caller may break, with its log of writes (AOF) synced at each. Undefined when there is no program for it. */
+export async function ownRedis(): Promise<OwnRedis | undefined> {
+  await testRedis();
+  const program = findRedis();
+  if (program === undefined) return undefined;
+  await using stack = new AsyncDisposableStack();
+  const [folder, port] = [await temporaryFolder(stack), await freeLoopbackPort()];
+  const persistence = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+  const start = () => startRedisProcess(program, { folder, port, persistence });
+  let process = await start();
+  stack.defer(() => process.stop());
+  const open = stack.move();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    killAndStartAgain: async () => {
+      process.signal("SIGKILL");
+      await process.stop();
+      process = await start();
+    },
+    signal: (name) => process.signal(name),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+/** A PostgreSQL server that its caller may break, which writes as it does in production; the URL of its only database. */
+export async function ownPostgres(): Promise<AsyncDisposable & { readonly url: string }> {
+  await using stack = new AsyncDisposableStack();
+  const log = testLogger("postgres");
+  const folder = await openDataFolder(await temporaryFolder(stack), { log });
+  const server = await startEmbeddedPostgres({ folder, connectionsMax: 100, log, durable: true });
+  stack.defer(() => server.stop());
+  await withAdmin(server.url, (sql) => sql.unsafe("CREATE DATABASE own"));
+  const open = stack.move();
+  return { url: urlOf(server.url, "own"), [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
 /** The URL of a Redis that all tests share: isolate yourself by a key prefix. Undefined when there is none; then skip, the warning has been given. */
 export async function testRedis(): Promise<string | undefined> {
   const state = running();
@@ -120,18 +163,35 @@ async function startRedis(stack: AsyncDisposableStack): Promise<string | undefin
     console.warn(`\n${"!".repeat(80)}\n${message} The Redis half of the tests is SKIPPED.\n${"!".repeat(80)}\n`);
     return undefined;
   }
-  const [folder, port, guard] = [await temporaryFolder(stack), await freeLoopbackPort(), createGuard()];
-  stack.defer(() => guard.dismiss());
-  const settings = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder];
+  const [folder, port] = [await temporaryFolder(stack), await freeLoopbackPort()];
+  const process = await startRedisProcess(program, { folder, port, persistence: ["--save", "", "--appendonly", "no"] });
+  stack.defer(() => process.stop());
+  return `redis://127.0.0.1:${port}`;
+}
+
+interface RedisSettings {
+  readonly folder: string;
+  readonly port: number;
+  readonly persistence: readonly string[];
+}
+
+/** Resolves when it answers. */
+async function startRedisProcess(program: string, { folder, port, persistence }: RedisSettings) {
+  const guard = createGuard();
+  const settings = ["--port", String(port), "--bind", "127.0.0.1", ...persistence, "--dir", folder];
   const child = Bun.spawn([program, ...settings], { stdin: "ignore", stdout: "ignore", stderr: "ignore", detached: true });
   guard.watch(child.pid);
   child.unref();
-  stack.defer(async () => {
-    child.kill();
-    await child.exited;
-  });
   await until("Redis answers", () => answersPing(port));
-  return `redis://127.0.0.1:${port}`;
+  return {
+    signal: (name: NodeJS.Signals) => child.kill(name),
+    stop: async () => {
+      child.kill("SIGCONT");
+      child.kill();
+      await child.exited;
+      guard.dismiss();
+    },
+  };
 }
 
 function findRedis(): string | undefined {
