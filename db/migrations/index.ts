@@ -8,6 +8,7 @@ import revocationOrder from "./0006_revocation_order.sql" with { type: "text" };
 import queues from "./0007_queues.sql" with { type: "text" };
 import schedules from "./0008_schedules.sql" with { type: "text" };
 import runs from "./0011_runs.sql" with { type: "text" };
+import tiers from "./0012_tiers.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   { name: "0007_queues", sql: queues },
   { name: "0008_schedules", sql: schedules },
   { name: "0011_runs", sql: runs },
+  { name: "0012_tiers", sql: tiers },
 ];

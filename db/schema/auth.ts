@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, integer, json, jsonb, numeric, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import type { JWK } from "jose";
+import { tierNames } from "../../app/platform/tiers.ts";
 import { bytes, moment, transactionId } from "../columns.ts";
 
 export const users = pgTable("users", {
@@ -10,6 +11,8 @@ export const users = pgTable("users", {
   role: text({ enum: ["user", "admin"] })
     .notNull()
     .default("user"),
+  /** What is promised to the user: how large a share of busy queues, and the like. */
+  tier: text({ enum: tierNames }).notNull().default("free"),
   /** Null for an account that has never had one: it logs in by passkey, link or another provider. */
   passwordHash: text("password_hash"),
   passwordChangedAt: moment("password_changed_at"),

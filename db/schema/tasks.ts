@@ -16,8 +16,10 @@ export const tasks = pgTable("tasks", {
   groupKey: text("group_key").notNull(),
   /** How large the group's share is beside the others'. */
   weight: integer().notNull().default(1),
-  /** Within the group; lower goes first. */
+  /** Within the group; lower goes first. Follows from the queue, the owner's tier, the urgency and what the client gave. */
   priority: integer().notNull().default(500),
+  /** What the client gave; null for tasks of the program. */
+  ownPriority: integer("own_priority"),
   status: text({ enum: taskStatuses }).notNull(),
   input: json().$type<unknown>().notNull(),
   progress: json().$type<unknown>(),

@@ -83,7 +83,7 @@ describe.each(await substrates())("tasks are made on %s", (substrate) => {
     const tasks = tasksOf(running.url, await signUp(running.url));
     const answer = await tasks.submit("input.n * 2", { priority: 10 }, { input: { n: 21, text: "\u0000 and \ud800" } });
     expect(answer.status).toBe(202);
-    expect(answer.body.task).toMatchObject({ queue: "sandbox-execution", attempts: 0, priority: 510 });
+    expect(answer.body.task).toMatchObject({ queue: "sandbox-execution", attempts: 0, priority: 10, effectivePriority: 510 });
     await until("it is done", async () => (await tasks.status(answer.body.task.id)) === "completed");
     expect((await tasks.get(answer.body.task.id)).result.output).toBe(42);
   }, 20_000);

@@ -18,7 +18,7 @@ export interface QueueSettings {
   readonly backoff: Backoff;
   /** Of the whole queue, on all copies together. */
   readonly rate?: Rate;
-  /** Of each group, so that one tenant leaves room for the others however much it has waiting. */
+  /** Of each group, so that one tenant leaves room for the others however much it has waiting; times the weight of its tier. */
   readonly groupConcurrency?: number;
   readonly groupRate?: Rate;
   /** What a task's own priority is added to; lower goes first. */

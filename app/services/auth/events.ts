@@ -17,7 +17,11 @@ export const signupRepeated = defineEvent({ type: "security.signup_repeated", au
 export const userUpdated = defineEvent({
   type: "user.updated",
   audited: true,
-  data: z.object({ role: z.enum(["user", "admin"]).optional(), disabled: z.boolean().optional() }),
+  data: z.object({
+    role: z.enum(["user", "admin"]).optional(),
+    disabled: z.boolean().optional(),
+    tier: z.enum(["free", "pro", "enterprise"]).optional(),
+  }),
 });
 
 /** The subject is the user, who changed what the account is called; the names themselves are not for the audit log. */

@@ -14,7 +14,8 @@ export const task = z
     progress: z.unknown(),
     attempts: z.number().int(),
     attemptsMax: z.number().int(),
-    priority: z.number().int(),
+    priority: z.number().int().openapi({ description: "As it was given" }),
+    effectivePriority: z.number().int().openapi({ description: "What follows from it, the queue, the urgency and the owner's tier" }),
     group: z.string(),
     dedupeKey: z.string().optional(),
     result: z.unknown().optional(),
@@ -49,6 +50,7 @@ export const taskInput = z
     queue: z.string().max(64).openapi({ example: "sandbox-execution" }),
     input: z.unknown().openapi({ description: "What the queue's job takes", example: { code: "6 * 7" } }),
     priority: z.number().int().min(0).max(1_000).default(500).openapi({ description: "Within its group; lower goes first" }),
+    urgency: z.enum(["low", "normal", "high"]).optional().openapi({ description: "250 off the priority, or added to it" }),
     delayMs: z
       .number()
       .int()

@@ -124,9 +124,10 @@ export function createTaskService(deps: TaskServiceDeps) {
 
 /** Without what was left out. */
 function given(options: Omit<z.infer<typeof taskInput>, "queue" | "input">): Pick<TaskRequest, keyof typeof options> {
-  const { priority, delayMs, timeoutMs, group, dedupeKey } = options;
+  const { priority, urgency, delayMs, timeoutMs, group, dedupeKey } = options;
   return {
     priority,
+    ...(urgency === undefined ? {} : { urgency }),
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(group === undefined ? {} : { group }),
@@ -146,7 +147,8 @@ export function toSummary(row: TaskSummaryRow): TaskSummary {
     progress: row.progress,
     attempts: row.attempts,
     attemptsMax: row.attemptsMax,
-    priority: row.priority,
+    priority: row.ownPriority ?? row.priority,
+    effectivePriority: row.priority,
     group: row.groupKey,
     ...(row.dedupeKey === null ? {} : { dedupeKey: row.dedupeKey }),
     ...(row.error && row.status !== "completed" ? { error: row.error } : {}),

@@ -7,7 +7,7 @@ import type { UserService } from "./service.ts";
 /**
  * GET    /v1/users       administrators
  * GET    /v1/users/:id   administrators
- * PATCH  /v1/users/:id   administrators: role, disabled
+ * PATCH  /v1/users/:id   administrators: role, disabled, tier
  * DELETE /v1/users/:id/sessions   administrators: logs the user out everywhere
  * DELETE /v1/me          the caller's own account
  */
@@ -45,7 +45,7 @@ export function userRoutes({ users, guards }: { readonly users: UserService; rea
         ...adminWrites,
         method: "patch",
         path: "/v1/users/{id}",
-        summary: "Change a role, or disable an account and end its sessions",
+        summary: "Change a role or tier, or disable an account and end its sessions",
         request: { params, body: jsonBody(updateUserRequest) },
         responses: {
           200: jsonAnswer("The account", managedUserAnswer),

@@ -61,7 +61,8 @@ export function createUserService({ teams, store, assertRecentLogIn, sessions, k
         const admins = await store.lockActiveAdmins(unit.tx);
         const before = await store.lockUser(id, unit.tx);
         if (!before) throw new Problem("not_found", { detail: `There is no user ${id}.` });
-        const after = { role: change.role ?? before.role, disabledAt: disabledAtAfter(before, change) };
+        const { role = before.role, tier = before.tier } = change;
+        const after = { role, tier, disabledAt: disabledAtAfter(before, change) };
         if (after.role !== "admin" || after.disabledAt) assertOthers(admins, id);
         const row = (await store.updateUser(id, after, unit.tx)) ?? before;
         if (row.disabledAt) await sessions.leaveAll(unit, { userId: id, reason: "user_disabled", ...call });
@@ -99,5 +100,5 @@ function assertOthers(admins: readonly string[], id: string): void {
 }
 
 function toManagedUser(row: UserRow) {
-  return { ...toUserView(row), disabled: row.disabledAt !== null };
+  return { ...toUserView(row), disabled: row.disabledAt !== null, tier: row.tier };
 }

@@ -14,9 +14,12 @@ export interface FairShare {
    * Deals `count` turns to the groups that wait; `limitOf` says how many a group may get at most. What a group can't use is given back with `undo`.
    * Returns turns by group.
    */
-  deal(count: number, limitOf: (groupKey: string) => number): Map<string, number>;
+  deal(count: number, limitOf: LimitOf): Map<string, number>;
   undo(groupKey: string, turns: number): void;
 }
+
+/** How many turns a group may get at most; its tenant's weight is known here. */
+export type LimitOf = (groupKey: string, weight: number) => number;
 
 interface Share {
   readonly key: string;
@@ -103,8 +106,8 @@ export function createFairShare(): FairShare {
 }
 
 /** In the order of their turns. */
-function eligibleGroups(tenant: Tenant, limitOf: (groupKey: string) => number): Group[] {
-  for (const group of tenant.groups.values()) group.left = limitOf(group.key);
+function eligibleGroups(tenant: Tenant, limitOf: LimitOf): Group[] {
+  for (const group of tenant.groups.values()) group.left = limitOf(group.key, tenant.weight);
   return [...tenant.groups.values()].filter(({ left }) => left > 0).toSorted(byServed);
 }
 

@@ -91,9 +91,12 @@ export function createQueueDispatcher({ queue, settings, store, queues }: QueueD
   /** Deals turns, finds the tasks for them, and gives back what nobody could use. */
   const deal = async (count: number): Promise<WaitingTask[]> => {
     const flying = inFlight();
-    const limitOf = (groupKey: string) =>
+    const limitOf = (groupKey: string, weight: number) =>
       limited
-        ? Math.min((settings.groupConcurrency ?? Number.POSITIVE_INFINITY) - (flying.get(groupKey) ?? 0), groupRate(groupKey).available())
+        ? Math.min(
+            (settings.groupConcurrency ?? Number.POSITIVE_INFINITY) * weight - (flying.get(groupKey) ?? 0),
+            groupRate(groupKey).available(),
+          )
         : count;
     const turns = share.deal(count, limitOf);
     if (turns.size === 0) return [];

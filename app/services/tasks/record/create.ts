@@ -7,6 +7,10 @@ import type { QueueName, QueueTable } from "../../../platform/queue/catalogue.ts
 import type { JobContract } from "../../../platform/queue/job.ts";
 import { type NewTask, taskRecord } from "./store.ts";
 
+/** What it adds to a task's priority. */
+export const urgencies = { high: -250, normal: 0, low: 250 } as const;
+type Urgency = keyof typeof urgencies;
+
 export interface TaskRequest<Input = unknown> {
   readonly contract: JobContract<string, Input>;
   readonly input: Input;
@@ -18,8 +22,10 @@ export interface TaskRequest<Input = unknown> {
   readonly group?: string;
   /** How large the tenant's share is beside others'. */
   readonly weight?: number;
-  /** Within the group, added to the queue's own; lower goes first. */
+  /** Within the group, added to the queue's own and the owner's tier's; lower goes first. */
   readonly priority?: number;
+  /** Within the group. */
+  readonly urgency?: Urgency;
   readonly delayMs?: number;
   readonly timeoutMs?: number;
   /** While a task of the group with this key has not ended, another is not made. */
@@ -65,7 +71,8 @@ export function createTaskProducer({ db, findByDedupeKey, queues, wake, now }: P
       teamId: request.teamId,
       groupKey: groupKeyOf(request),
       weight: request.weight ?? 1,
-      priority: settings.priority + (request.priority ?? 0),
+      priority: settings.priority + (request.priority ?? 0) + urgencies[request.urgency ?? "normal"],
+      ownPriority: request.priority,
       status: request.delayMs ? "delayed" : "waiting",
       attemptsMax: settings.attempts,
       timeoutMs: request.timeoutMs,

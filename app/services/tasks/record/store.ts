@@ -4,6 +4,7 @@ import type { Queryable } from "../../../../db/client.ts";
 import { taskStatuses } from "../../../../db/schema/tasks.ts";
 import { newId } from "../../../platform/ids.ts";
 import { type QueueName, queueNames } from "../../../platform/queue/catalogue.ts";
+import { type TierSettings, tiers } from "../../../platform/tiers.ts";
 import { type TaskEvent, taskChanged } from "../events.ts";
 import type { TaskStatus } from "../states.ts";
 
@@ -16,7 +17,9 @@ export interface NewTask {
   readonly teamId: string | undefined;
   readonly groupKey: string;
   readonly weight: number;
+  /** Before the owner's tier is taken into account. */
   readonly priority: number;
+  readonly ownPriority: number | undefined;
   readonly status: "waiting" | "delayed";
   readonly attemptsMax: number;
   readonly timeoutMs: number | undefined;
@@ -68,18 +71,22 @@ export const taskRecord = {
   insert: async (tasks: readonly NewTask[], on: Queryable): Promise<ReadonlySet<string>> => {
     const scalars = tasks.map(({ input: _input, ...scalar }) => scalar);
     const rows = await on.execute(sql`
-      with accepted as (
-      insert into tasks (id, queue, job, owner_id, team_id, group_key, weight, priority, status, attempts_max, timeout_ms, available_at,
+      with given as (
+        select r.*, (select tier from users where users.id = r."ownerId") as tier
+        from rows from (
+          json_to_recordset(${JSON.stringify(scalars)}::json) as (id text, queue text, job text, "ownerId" text, "teamId" text, "groupKey" text,
+            weight int, priority int, "ownPriority" int, status text, "attemptsMax" int, "timeoutMs" int, "availableAt" timestamptz, "dedupeKey" text,
+            "requestId" text, "createdAt" timestamptz),
+          ${jsonColumn(tasks.map(({ input }) => input))}
+        ) as r (id, queue, job, "ownerId", "teamId", "groupKey", weight, priority, "ownPriority", status, "attemptsMax", "timeoutMs", "availableAt",
+          "dedupeKey", "requestId", "createdAt", input)
+      ), accepted as (
+      insert into tasks (id, queue, job, owner_id, team_id, group_key, weight, priority, own_priority, status, attempts_max, timeout_ms, available_at,
         dedupe_key, request_id, created_at, input)
-      select r.id, r.queue, r.job, "ownerId", "teamId", "groupKey", r.weight, r.priority, r.status, "attemptsMax", "timeoutMs", "availableAt",
-        "dedupeKey", "requestId", "createdAt", r.input::json
-      from rows from (
-        json_to_recordset(${JSON.stringify(scalars)}::json) as (id text, queue text, job text, "ownerId" text, "teamId" text, "groupKey" text,
-          weight int, priority int, status text, "attemptsMax" int, "timeoutMs" int, "availableAt" timestamptz, "dedupeKey" text,
-          "requestId" text, "createdAt" timestamptz),
-        ${jsonColumn(tasks.map(({ input }) => input))}
-      ) as r (id, queue, job, "ownerId", "teamId", "groupKey", weight, priority, status, "attemptsMax", "timeoutMs", "availableAt",
-        "dedupeKey", "requestId", "createdAt", input)
+      select id, queue, job, "ownerId", "teamId", "groupKey", weight * coalesce(${tierIn("weight")}, 1),
+        priority + coalesce(${tierIn("priority")}, 0), "ownPriority", status, "attemptsMax", "timeoutMs", "availableAt",
+        "dedupeKey", "requestId", "createdAt", input::json
+      from given
       on conflict (queue, group_key, dedupe_key) where dedupe_key is not null and finished_at is null do nothing
       returning id, status
       ), written as (
@@ -159,6 +166,12 @@ async function move(moves: readonly TaskMove[], on: Queryable, also: SQL): Promi
       )${also}
       select id, queue, owner_id as "ownerId", status, last_seq as "lastSeq" from moved`);
   return z.array(moved).parse([...rows]);
+}
+
+/** What a tier means, in terms of the column `tier`; null for work of the system. */
+function tierIn(setting: keyof TierSettings) {
+  const meanings = Object.entries(tiers).map(([tier, settings]) => sql`when ${tier}::text then ${settings[setting]}::int`);
+  return sql`case tier ${sql.join(meanings, sql` `)} end`;
 }
 
 /**
