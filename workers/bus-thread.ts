@@ -13,6 +13,8 @@ import { createTeamStore } from "../app/services/auth/teams/store.ts";
 import { callableJobs } from "../app/services/callable-jobs.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
+import { createInsightStore } from "../app/services/tasks/insight/store.ts";
+import { startQueueWatch } from "../app/services/tasks/insight/watch.ts";
 import { createTaskProducer } from "../app/services/tasks/record/create.ts";
 import { createForgetEnded } from "../app/services/tasks/retention/forget.ts";
 import { createRetentionStore } from "../app/services/tasks/retention/store.ts";
@@ -68,12 +70,16 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
     startDispatcher({ sql: database.sql, db: database.db, queues, settings, wakeRelay: relay.wake, now: systemNow, log }),
     (it) => it.stop(),
   );
+  const transact = createTransact({ db: database.db, now: systemNow, wake: relay.wake });
+  opening.adopt(startQueueWatch({ store: createInsightStore(database.db), settings, leads: () => dispatcher.leads, transact, log }), (it) =>
+    it.stop(),
+  );
   const { findByDedupeKey } = createTaskStore(database.db);
   const tasks = createTaskProducer({ db: database.db, findByDedupeKey, queues: settings, wake: dispatcher.wake, now: systemNow });
   opening.adopt(
     startTicker({
       store: schedules,
-      transact: createTransact({ db: database.db, now: systemNow, wake: relay.wake }),
+      transact,
       createTask: tasks.create,
       contractOf: callableJobs(sandboxBounds(data.config)),
       mayAct: createMayAct({ users: createAuthStore(database.db), teams: createTeamStore(database.db) }),

@@ -9,6 +9,7 @@ import queues from "./0007_queues.sql" with { type: "text" };
 import schedules from "./0008_schedules.sql" with { type: "text" };
 import runs from "./0011_runs.sql" with { type: "text" };
 import tiers from "./0012_tiers.sql" with { type: "text" };
+import insight from "./0013_insight.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   { name: "0008_schedules", sql: schedules },
   { name: "0011_runs", sql: runs },
   { name: "0012_tiers", sql: tiers },
+  { name: "0013_insight", sql: insight },
 ];

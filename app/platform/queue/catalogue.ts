@@ -29,6 +29,12 @@ export interface QueueSettings {
   readonly deadLetterDays: number;
   /** Beyond this many that wait, new ones are refused. */
   readonly waitingMax: number;
+  /** From here on somebody should know: how many wait (`queue.high_depth`), */
+  readonly highDepth: number;
+  /** how long the first in line has waited (`queue.stuck`), */
+  readonly stuckMs: number;
+  /** and which part of what ended lately failed, 0 to 1 (`queue.error_rate`). */
+  readonly errorRate: number;
 }
 
 const second = 1_000;
@@ -41,6 +47,9 @@ const usual = {
   retentionDays: 30,
   deadLetterDays: 90,
   waitingMax: 5_000_000,
+  highDepth: 10_000,
+  stuckMs: 10 * minute,
+  errorRate: 0.5,
 } as const;
 const workers = (min: number, max = min) => ({ concurrencyMin: min, concurrencyMax: max }) as const;
 

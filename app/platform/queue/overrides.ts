@@ -21,6 +21,9 @@ const settings = z.strictObject({
   retentionDays: count(3_650).optional(),
   deadLetterDays: count(3_650).optional(),
   waitingMax: count(1_000_000_000).optional(),
+  highDepth: count(1_000_000).optional(),
+  stuckMs: count(86_400_000).optional(),
+  errorRate: z.number().gt(0).max(1).optional(),
 });
 
 export type QueueOverrides = Partial<Record<QueueName, z.infer<typeof settings>>>;

@@ -16,6 +16,14 @@ export const taskChanged = defineEvent({
   data: z.object({ queue: z.string(), status: z.enum(taskStatuses), seq: z.number().int() }),
 });
 
+const alarm = z.object({ queue: z.string(), state: z.enum(["begun", "over"]), value: z.number(), threshold: z.number() });
+/** The subject of these is the queue. Many wait; `value` counts no further than the threshold. */
+export const queueHighDepth = defineEvent({ type: "queue.high_depth", data: alarm });
+/** The first in line has waited for long; milliseconds. */
+export const queueStuck = defineEvent({ type: "queue.stuck", data: alarm });
+/** A large part of what ended lately failed; 0 to 1. */
+export const queueErrorRate = defineEvent({ type: "queue.error_rate", data: alarm });
+
 /** The subject is the queue. */
 export const queuePaused = defineEvent({ type: "queue.paused", data: z.object({ queue: z.string() }), audited: true });
 /** Dead letters were forgotten: how many, and up to which moment of their end. */

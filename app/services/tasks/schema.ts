@@ -104,7 +104,11 @@ export const queueView = z
     throughput: z.object({ perMinute1: z.number(), perMinute5: z.number(), perMinute60: z.number() }),
     waitMs: latency.nullable(),
     runMs: latency.nullable(),
+    errors: z
+      .record(z.string(), z.number().int())
+      .openapi({ description: "Of the last hour, by the error's name", example: { TimedOut: 3 } }),
     workers: z.number().int(),
+    use: z.number().openapi({ description: "The part of the workers' places that is taken, 0 to 1" }),
     concurrency: z.object({ min: z.number().int(), max: z.number().int() }),
   })
   .openapi("Queue");

@@ -13,6 +13,8 @@ import { createQueueDispatcher } from "./queue-dispatcher.ts";
 import { createDispatchStore } from "./store.ts";
 
 export interface Dispatcher extends Running {
+  /** Whether this copy deals out the tasks. */
+  readonly leads: boolean;
   /** Something waits in this queue, or it was resumed. */
   wake(queue: QueueName): void;
 }
@@ -84,6 +86,9 @@ export function startDispatcher(deps: DispatcherDeps): Dispatcher {
 
   return {
     started: leadership.started,
+    get leads() {
+      return leadership.leads;
+    },
     wake: (queue) => (leadership.leads ? ring(queue) : tell(queue)),
     stop: async () => {
       await Promise.all([...loops, care].map((loop) => loop.stop()));

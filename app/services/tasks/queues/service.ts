@@ -37,10 +37,11 @@ export function createQueueService({ settings, insight, store, retention, queues
   const full = new Map<QueueName, { readonly at: number; readonly full: Promise<boolean> }>();
 
   const look = async (): Promise<ReadonlyMap<QueueName, QueueView>> => {
-    const [counts, oldest, ended, workers, paused] = await Promise.all([
+    const [counts, oldest, ended, errors, workers, paused] = await Promise.all([
       insight.counts(),
       insight.oldestWaiting(),
       insight.ended(),
+      insight.errors(),
       insight.workers(),
       store.pausedQueues(),
     ]);
@@ -48,6 +49,7 @@ export function createQueueService({ settings, insight, store, retention, queues
       queueNames.map((name) => {
         const done = ended.find(({ queue }) => queue === name);
         const { concurrencyMin: min, concurrencyMax: max } = settings[name];
+        const active = counts.find(({ queue, status }) => queue === name && status === "active")?.count ?? 0;
         const view: QueueView = {
           name,
           paused: paused.has(name),
@@ -59,7 +61,9 @@ export function createQueueService({ settings, insight, store, retention, queues
           throughput: { perMinute1: done?.in1 ?? 0, perMinute5: (done?.in5 ?? 0) / 5, perMinute60: (done?.in60 ?? 0) / 60 },
           waitMs: percentiles(done?.waits),
           runMs: percentiles(done?.runs),
+          errors: Object.fromEntries(errors.filter(({ queue }) => queue === name).map((it) => [it.name, it.count])),
           workers,
+          use: workers === 0 ? 0 : Math.min(1, active / (workers * max)),
           concurrency: { min, max },
         };
         return [name, view];

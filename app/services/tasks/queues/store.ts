@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { z } from "zod";
 import type { Db } from "../../../../db/client.ts";
 import { taskStatuses } from "../../../../db/schema/tasks.ts";
-import type { QueueName } from "../../../platform/queue/catalogue.ts";
+import { type QueueName, queueNames } from "../../../platform/queue/catalogue.ts";
 
 export type QueueInsightStore = ReturnType<typeof createQueueInsightStore>;
 
@@ -15,10 +15,12 @@ const ended = z.object({
   waits: z.array(z.number()).nullable(),
   runs: z.array(z.number()).nullable(),
 });
+const errorCount = z.object({ queue: z.string(), name: z.string(), count: z.number() });
 const oldest = z.object({ queue: z.string(), ms: z.number() });
 
 /** Latencies are those of this many tasks that ended last, of each queue, within the hour. */
 const sampleSize = 2_000;
+const errorsMax = 20;
 
 /** What the record says of the queues. */
 export function createQueueInsightStore(db: Db) {
@@ -34,7 +36,9 @@ export function createQueueInsightStore(db: Db) {
     /** How long the first in line of each queue has waited. */
     oldestWaiting: async () => {
       const rows = await db.execute(sql`
-        select queue, extract(epoch from now() - min(created_at))::float8 * 1000 as ms from tasks where status = 'waiting' group by 1`);
+        select asked.queue, extract(epoch from now() - first.created_at)::float8 * 1000 as ms
+        from unnest(string_to_array(${queueNames.join()}, ',')) as asked (queue)
+        cross join lateral (select created_at from tasks where queue = asked.queue and status = 'waiting' order by created_at limit 1) first`);
       return z.array(oldest).parse([...rows]);
     },
 
@@ -58,6 +62,17 @@ export function createQueueInsightStore(db: Db) {
         )
         select queue, in1, in5, in60, array_to_json(waits) as waits, array_to_json(runs) as runs from counted left join measured using (queue)`);
       return z.array(ended).parse([...rows]);
+    },
+
+    /** Why tasks ended without success within the hour, by the error's name; the most frequent ones of each queue. */
+    errors: async () => {
+      const rows = await db.execute(sql`
+        select queue, name, count from (
+          select queue, coalesce(error ->> 'name', 'Error') as name, count(*)::int as count,
+            row_number() over (partition by queue order by count(*) desc) as place
+          from tasks where finished_at > now() - interval '1 hour' and status in ('failed', 'dead') group by 1, 2
+        ) named where place <= ${errorsMax} order by count desc`);
+      return z.array(errorCount).parse([...rows]);
     },
 
     /** How many worker threads have reported lately. */

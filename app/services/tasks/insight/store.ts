@@ -1,0 +1,49 @@
+import { sql } from "drizzle-orm";
+import { z } from "zod";
+import type { Db } from "../../../../db/client.ts";
+import { type QueueName, queueNames } from "../../../platform/queue/catalogue.ts";
+
+export type InsightStore = ReturnType<typeof createInsightStore>;
+
+const health = z.object({
+  queue: z.enum(queueNames),
+  /** Counted no further than asked. */
+  waiting: z.number(),
+  oldestWaitingMs: z.number(),
+  /** Of the sample. */
+  ended: z.number(),
+  /** How many of those ended without success; cancelled ones do not count. */
+  failed: z.number(),
+});
+export type QueueHealth = z.infer<typeof health>;
+
+/** As many of the tasks that ended last are looked at. */
+const sampleSize = 500;
+
+export function createInsightStore(db: Db) {
+  return {
+    /** How the queues stand; a few rows by an index for each, however many wait. `ended` is of the last five minutes. */
+    health: async (countMax: Readonly<Record<QueueName, number>>): Promise<QueueHealth[]> => {
+      const asked = JSON.stringify(Object.entries(countMax).map(([queue, max]) => ({ queue, max })));
+      const rows = await db.execute(sql`
+        select asked.queue, counted.waiting, coalesce(extract(epoch from now() - oldest.at) * 1000, 0)::float8 as "oldestWaitingMs",
+          sampled.ended, sampled.failed
+        from json_to_recordset(${asked}::json) as asked (queue text, max int)
+        cross join lateral (
+          select count(*)::int as waiting from (
+            select 1 from tasks where queue = asked.queue and status = 'waiting' limit asked.max
+          ) few
+        ) counted
+        left join lateral (
+          select created_at as at from tasks where queue = asked.queue and status = 'waiting' order by created_at limit 1
+        ) oldest on true
+        cross join lateral (
+          select count(*)::int as ended, count(*) filter (where status in ('failed', 'dead'))::int as failed from (
+            select status from tasks where queue = asked.queue and finished_at > now() - interval '5 minutes' and status <> 'cancelled'
+            order by finished_at desc limit ${sampleSize}
+          ) latest
+        ) sampled`);
+      return z.array(health).parse([...rows]);
+    },
+  };
+}
