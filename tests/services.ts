@@ -189,7 +189,7 @@ async function startRedisProcess(program: string, { folder, port, persistence }:
       child.kill("SIGCONT");
       child.kill();
       await child.exited;
-      guard.dismiss();
+      await guard.dismiss();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { sandboxBounds } from "../app/config.ts";
+import type { Running } from "../app/platform/bus/port.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { newId } from "../app/platform/ids.ts";
@@ -24,6 +25,7 @@ import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { exportAccountData } from "../app/services/tasks/exports/account-data.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
+import { createInsightStore } from "../app/services/tasks/insight/store.ts";
 import { createTaskRecorder } from "../app/services/tasks/record/recorder.ts";
 import { startRunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
 import { createRegistryStore } from "../app/services/tasks/registry/store.ts";
@@ -35,8 +37,10 @@ import { openDatabase } from "../db/client.ts";
 import { type Channel, openChannel } from "./channel.ts";
 import { createHandlers, jobContracts } from "./job-handlers.ts";
 import { createJobRunner } from "./job-runner.ts";
+import { metered } from "./meter.ts";
 import type { MainForQueue, NoMethods, QueueThread, SandboxCalls, ThreadData } from "./protocol.ts";
 import { createSandboxClient, isSandboxAway } from "./sandbox-client.ts";
+import { type ScaledConsumer, startScaling } from "./scaling.ts";
 import { runThread } from "./thread-entry.ts";
 
 /** Worked only where programs can be executed. */
@@ -104,7 +108,9 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const worker = { id: newId("worker"), node: hostname(), thread: data.name };
   const wake = () => main().tell("wakeOutbox", {});
   const recorder = createTaskRecorder({ db: database.db, now, wake, log });
-  const running = opening.adopt(startRunningTasks({ store: createRegistryStore(database.db), worker, log }), (it) => it.stop());
+  const concurrency: Record<string, number> = {};
+  const registry = createRegistryStore(database.db);
+  const running = opening.adopt(startRunningTasks({ store: registry, worker, concurrency: () => concurrency, log }), (it) => it.stop());
   await running.started;
   opening.defer(() => recorder.idle());
   const process = createJobRunner({ handlers, recorder, running, settings, workerId: worker.id, now, log });
@@ -112,7 +118,23 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     jobContracts.map((contract) => contract.queue).filter((queue) => !sandboxQueues.has(queue) || config.KEELSON_ROLES.includes("sandbox")),
   );
   const consumers: QueueConsumer[] = [];
-  const stopConsuming = () => Promise.all(consumers.map((consumer) => consumer.stop()));
+  let scaling: Running | undefined;
+  const startConsuming = (queue: QueueName): ScaledConsumer => {
+    const { process: measured, meter } = metered(process);
+    const { concurrencyMin } = settings[queue];
+    const consumer = queues.consume(queue, { concurrency: concurrencyMin }, measured);
+    consumers.push(consumer);
+    concurrency[queue] = concurrencyMin;
+    const setConcurrency = (to: number) => {
+      concurrency[queue] = to;
+      consumer.setConcurrency(to);
+    };
+    return { queue, meter, setConcurrency };
+  };
+  const stopConsuming = async () => {
+    await scaling?.stop();
+    await Promise.all(consumers.map((consumer) => consumer.stop()));
+  };
   opening.defer(async () => {
     running.stopAll("shutdown");
     await stopConsuming();
@@ -125,8 +147,9 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
       sandbox = openChannel<NoMethods, SandboxCalls>(port, {});
     },
     consume: async () => {
-      for (const queue of worked) consumers.push(queues.consume(queue, { concurrency: settings[queue].concurrencyMax }, process));
+      const scaled = [...worked].map(startConsuming);
       await Promise.all(consumers.map((consumer) => consumer.started));
+      scaling = startScaling({ consumers: scaled, settings, store: createInsightStore(database.db), worker, transact, log });
     },
     drain: async ({ graceMs }) => {
       const last = setTimeout(() => running.stopAll("shutdown"), Math.max(0, graceMs - handBackMs));

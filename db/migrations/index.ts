@@ -10,6 +10,7 @@ import schedules from "./0008_schedules.sql" with { type: "text" };
 import runs from "./0011_runs.sql" with { type: "text" };
 import tiers from "./0012_tiers.sql" with { type: "text" };
 import insight from "./0013_insight.sql" with { type: "text" };
+import scaling from "./0014_scaling.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   { name: "0011_runs", sql: runs },
   { name: "0012_tiers", sql: tiers },
   { name: "0013_insight", sql: insight },
+  { name: "0014_scaling", sql: scaling },
 ];

@@ -69,6 +69,8 @@ export const workers = pgTable("workers", {
   thread: text().notNull(),
   startedAt: moment("started_at").notNull().defaultNow(),
   seenAt: moment("seen_at").notNull().defaultNow(),
+  /** How many jobs of each queue it would run at once right now. */
+  concurrency: json().$type<Readonly<Record<string, number>>>().notNull().default({}),
 });
 
 /** What an administrator has set for a queue. */

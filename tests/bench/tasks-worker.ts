@@ -26,7 +26,7 @@ const database = openDatabase({ url: databaseUrl, connectionsMax: 4, application
 const queues = openQueues({ config, databaseUrl }, { connectionsMax: 8, applicationName: "keelson bench worker", log });
 const worker = { id: newId("worker"), node: "bench", thread: "worker" };
 const recorder = createTaskRecorder({ db: database.db, now, wake: () => undefined, log });
-const running = startRunningTasks({ store: createRegistryStore(database.db), worker, log });
+const running = startRunningTasks({ store: createRegistryStore(database.db), worker, concurrency: () => ({}), log });
 await running.started;
 
 let recorded = 0;

@@ -24,6 +24,19 @@ export const queueStuck = defineEvent({ type: "queue.stuck", data: alarm });
 /** A large part of what ended lately failed; 0 to 1. */
 export const queueErrorRate = defineEvent({ type: "queue.error_rate", data: alarm });
 
+/** The subject is the queue. A worker thread runs more or fewer of its jobs at once. */
+export const queueScaled = defineEvent({
+  type: "queue.scaled",
+  data: z.object({
+    queue: z.string(),
+    node: z.string(),
+    thread: z.string(),
+    from: z.number(),
+    to: z.number(),
+    reason: z.enum(["depth", "age", "idle"]),
+  }),
+});
+
 /** The subject is the queue. */
 export const queuePaused = defineEvent({ type: "queue.paused", data: z.object({ queue: z.string() }), audited: true });
 /** Dead letters were forgotten: how many, and up to which moment of their end. */

@@ -109,6 +109,10 @@ export const queueView = z
       .openapi({ description: "Of the last hour, by the error's name", example: { TimedOut: 3 } }),
     workers: z.number().int(),
     use: z.number().openapi({ description: "The part of the workers' places that is taken, 0 to 1" }),
-    concurrency: z.object({ min: z.number().int(), max: z.number().int() }),
+    concurrency: z.object({
+      min: z.number().int().openapi({ description: "Of each worker thread" }),
+      max: z.number().int(),
+      current: z.number().int().openapi({ description: "Of all worker threads together" }),
+    }),
   })
   .openapi("Queue");

@@ -50,6 +50,7 @@ export function createQueueService({ settings, insight, store, retention, queues
         const done = ended.find(({ queue }) => queue === name);
         const { concurrencyMin: min, concurrencyMax: max } = settings[name];
         const active = counts.find(({ queue, status }) => queue === name && status === "active")?.count ?? 0;
+        const current = workers.reduce((sum, concurrency) => sum + (concurrency[name] ?? 0), 0);
         const view: QueueView = {
           name,
           paused: paused.has(name),
@@ -62,9 +63,9 @@ export function createQueueService({ settings, insight, store, retention, queues
           waitMs: percentiles(done?.waits),
           runMs: percentiles(done?.runs),
           errors: Object.fromEntries(errors.filter(({ queue }) => queue === name).map((it) => [it.name, it.count])),
-          workers,
-          use: workers === 0 ? 0 : Math.min(1, active / (workers * max)),
-          concurrency: { min, max },
+          workers: workers.length,
+          use: current === 0 ? 0 : Math.min(1, active / current),
+          concurrency: { min, max, current },
         };
         return [name, view];
       }),

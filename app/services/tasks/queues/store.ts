@@ -75,10 +75,13 @@ export function createQueueInsightStore(db: Db) {
       return z.array(errorCount).parse([...rows]);
     },
 
-    /** How many worker threads have reported lately. */
-    workers: async (): Promise<number> => {
-      const [row] = await db.execute(sql`select count(*)::int as count from workers where seen_at > now() - interval '10 seconds'`);
-      return z.object({ count: z.number() }).parse(row).count;
+    /** What each worker thread that has reported lately would run at once, by queue. */
+    workers: async (): Promise<readonly Readonly<Record<string, number>>[]> => {
+      const rows = await db.execute(sql`select concurrency from workers where seen_at > now() - interval '10 seconds'`);
+      return z
+        .array(z.object({ concurrency: z.record(z.string(), z.number()) }))
+        .parse([...rows])
+        .map(({ concurrency }) => concurrency);
     },
 
     /** How many wait, counted no further than `max`. */

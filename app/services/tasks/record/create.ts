@@ -8,7 +8,7 @@ import type { JobContract } from "../../../platform/queue/job.ts";
 import { type NewTask, taskRecord } from "./store.ts";
 
 /** What it adds to a task's priority. */
-export const urgencies = { high: -250, normal: 0, low: 250 } as const;
+const urgencies = { high: -250, normal: 0, low: 250 } as const;
 type Urgency = keyof typeof urgencies;
 
 export interface TaskRequest<Input = unknown> {

@@ -26,6 +26,8 @@ export interface RunningTasks extends Running {
 export interface RunningTasksDeps {
   readonly store: RegistryStore;
   readonly worker: WorkerIdentity;
+  /** How many jobs of each queue it would run at once right now. */
+  readonly concurrency: () => Readonly<Record<string, number>>;
   readonly log: Logger;
 }
 
@@ -33,12 +35,12 @@ const reportEveryMs = 2_000;
 /** Every copy hears within this time what was asked of it, whichever copy was asked. */
 const lookEveryMs = 250;
 
-export function startRunningTasks({ store, worker, log }: RunningTasksDeps): RunningTasks {
+export function startRunningTasks({ store, worker, concurrency, log }: RunningTasksDeps): RunningTasks {
   const running = new Map<string, RunningTask>();
 
   const reporting = keepRunning({ name: "worker's reports", log, finish: () => store.left(worker.id) }, async ({ signal, begun }) => {
     while (!signal.aborted) {
-      await store.seen(worker);
+      await store.seen(worker, concurrency());
       begun();
       await pause(reportEveryMs, signal);
     }

@@ -24,11 +24,11 @@ const forgetAfter = sql`interval '1 hour'`;
 
 export function createRegistryStore(db: Db) {
   return {
-    seen: async (worker: WorkerIdentity): Promise<void> => {
+    seen: async (worker: WorkerIdentity, concurrency: Readonly<Record<string, number>>): Promise<void> => {
       await db
         .insert(workers)
-        .values({ ...worker, seenAt: sql`now()` })
-        .onConflictDoUpdate({ target: workers.id, set: { seenAt: sql`now()` } });
+        .values({ ...worker, concurrency, seenAt: sql`now()` })
+        .onConflictDoUpdate({ target: workers.id, set: { concurrency, seenAt: sql`now()` } });
       await db.delete(workers).where(sql`${workers.seenAt} < now() - ${forgetAfter}`);
     },
 
