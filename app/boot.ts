@@ -189,6 +189,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     can: auth.can,
     execute: threads.sandbox && ((request, signal) => execute(request, signal).catch(sandboxProblem)),
     taskEnd: (id, signal) => taskEnd(watch, id, signal),
+    endedTasks: taskStore.unsuccessful,
     now,
   });
 

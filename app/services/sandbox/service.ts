@@ -10,6 +10,7 @@ import type { TaskProducer } from "../tasks/record/create.ts";
 import { executionFinished } from "./events.ts";
 import { executeJob } from "./jobs.ts";
 import type { ExecutionInput, execution as executionSchema, executionSummary } from "./schema.ts";
+import { type EndedTasks, settled } from "./settled.ts";
 import { type ExecutionRow, type ExecutionStore, type ExecutionSummaryRow, outcomeColumns } from "./store.ts";
 
 export type ExecutionSummary = z.infer<typeof executionSummary>;
@@ -25,6 +26,7 @@ export interface SandboxDeps {
   readonly execute: ((request: ExecutionRequest, signal: AbortSignal) => Promise<ExecutionOutcome>) | undefined;
   /** Resolves when the task has ended, or when `signal` aborts. */
   readonly taskEnd: (taskId: string, signal: AbortSignal) => Promise<void>;
+  readonly endedTasks: EndedTasks;
   readonly now: Now;
 }
 
@@ -41,7 +43,7 @@ interface Caller {
 type Accepted = { readonly execution: ExecutionView; readonly taskId: string };
 
 /** What a client may do with the sandbox. Somebody else's execution does not exist for it; administrators see all. */
-export function createSandboxService({ store, transact, createTask, can, execute, taskEnd, now }: SandboxDeps) {
+export function createSandboxService({ store, transact, createTask, can, execute, taskEnd, endedTasks, now }: SandboxDeps) {
   const assertMayMake = async (actor: Actor): Promise<void> => {
     if (!(await can(actor, "sandbox:write", ownershipOf(actor))))
       throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
@@ -95,7 +97,8 @@ export function createSandboxService({ store, transact, createTask, can, execute
     get: async (actor: Actor, id: string): Promise<ExecutionView> => {
       const row = await store.find(id);
       if (!row || !(await can(actor, "sandbox:read", row))) throw new Problem("not_found", { detail: `There is no execution ${id}.` });
-      return toView(row);
+      const [seen = row] = await settled([row], endedTasks);
+      return toView(seen);
     },
 
     list: async (actor: Actor, query: { readonly limit: number; readonly cursor?: string | undefined }) => {
@@ -104,7 +107,7 @@ export function createSandboxService({ store, transact, createTask, can, execute
         ...(query.cursor ? { before: query.cursor } : {}),
         limit: query.limit + 1,
       });
-      const page = rows.slice(0, query.limit);
+      const page = await settled(rows.slice(0, query.limit), endedTasks);
       return { data: page.map(toSummary), nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null };
     },
   };
