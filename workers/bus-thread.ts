@@ -15,6 +15,8 @@ import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createInsightStore } from "../app/services/tasks/insight/store.ts";
 import { startQueueWatch } from "../app/services/tasks/insight/watch.ts";
+import { createLongRunnerStore } from "../app/services/tasks/long-runners/store.ts";
+import { startLongRunnerWatch } from "../app/services/tasks/long-runners/watch.ts";
 import { createTaskProducer } from "../app/services/tasks/record/create.ts";
 import { createForgetEnded } from "../app/services/tasks/retention/forget.ts";
 import { createRetentionStore } from "../app/services/tasks/retention/store.ts";
@@ -73,6 +75,17 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   const transact = createTransact({ db: database.db, now: systemNow, wake: relay.wake });
   opening.adopt(startQueueWatch({ store: createInsightStore(database.db), settings, leads: () => dispatcher.leads, transact, log }), (it) =>
     it.stop(),
+  );
+  opening.adopt(
+    startLongRunnerWatch({
+      store: createLongRunnerStore(database.db),
+      settings,
+      leads: () => dispatcher.leads,
+      transact,
+      now: systemNow,
+      log,
+    }),
+    (it) => it.stop(),
   );
   const { findByDedupeKey } = createTaskStore(database.db);
   const tasks = createTaskProducer({ db: database.db, findByDedupeKey, queues: settings, wake: dispatcher.wake, now: systemNow });

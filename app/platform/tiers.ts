@@ -6,11 +6,13 @@ export interface TierSettings {
   readonly weight: number;
   /** Added to the priority of the user's tasks; lower goes first. */
   readonly priority: number;
+  /** How many times as long a task may run before somebody is told, or it is paused or stopped. */
+  readonly patience: number;
 }
 
 /** What a user's tier means for their tasks. Administrators set the tier. */
 export const tiers = {
-  free: { weight: 1, priority: 0 },
-  pro: { weight: 4, priority: -100 },
-  enterprise: { weight: 16, priority: -200 },
+  free: { weight: 1, priority: 0, patience: 1 },
+  pro: { weight: 4, priority: -100, patience: 2 },
+  enterprise: { weight: 16, priority: -200, patience: 4 },
 } as const satisfies Record<Tier, TierSettings>;

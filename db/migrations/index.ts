@@ -11,6 +11,7 @@ import runs from "./0011_runs.sql" with { type: "text" };
 import tiers from "./0012_tiers.sql" with { type: "text" };
 import insight from "./0013_insight.sql" with { type: "text" };
 import scaling from "./0014_scaling.sql" with { type: "text" };
+import longRunning from "./0015_long_running.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -32,4 +33,5 @@ export const migrations: readonly Migration[] = [
   { name: "0012_tiers", sql: tiers },
   { name: "0013_insight", sql: insight },
   { name: "0014_scaling", sql: scaling },
+  { name: "0015_long_running", sql: longRunning },
 ];

@@ -7,6 +7,13 @@ export interface Rate {
 /** How long to wait before the next attempt: the listed pauses one after the other, or `baseMs` doubled each time up to `maxMs`. */
 export type Backoff = { readonly pausesMs: readonly number[] } | { readonly baseMs: number; readonly maxMs: number };
 
+/** After which time of one attempt a task is warned of, paused and ended, for users of the free tier; those of the others have more patience shown. */
+export interface LongRunning {
+  readonly warnMs: number;
+  readonly pauseMs?: number;
+  readonly stopMs?: number;
+}
+
 export interface QueueSettings {
   /** How many jobs one queue thread works at once: the scaler moves between the two. */
   readonly concurrencyMin: number;
@@ -21,6 +28,7 @@ export interface QueueSettings {
   /** Of each group, so that one tenant leaves room for the others however much it has waiting; times the weight of its tier. */
   readonly groupConcurrency?: number;
   readonly groupRate?: Rate;
+  readonly longRunning?: LongRunning;
   /** What a task's own priority is added to; lower goes first. */
   readonly priority: number;
   /** How long an ended task is remembered. */
@@ -59,9 +67,15 @@ export const queueCatalogue = {
   "push-notification": { ...usual, ...workers(10), timeoutMs: 15 * second, attempts: 2, priority: 300 },
   "sms-message": { ...usual, ...workers(3), timeoutMs: 45 * second, attempts: 5, rate: { max: 10, perMs: second } },
   "notification-create": { ...usual, ...workers(5), timeoutMs: 10 * second, attempts: 2, priority: 300 },
-  "swarm-execution": { ...usual, ...workers(1, 10), timeoutMs: 10 * minute, attempts: 1 },
-  "llm-completion": { ...usual, ...workers(1, 10), timeoutMs: 5 * minute, attempts: 3 },
-  "run-start": { ...usual, ...workers(1, 1_000), timeoutMs: hour, attempts: 3 },
+  "swarm-execution": {
+    ...usual,
+    ...workers(1, 10),
+    timeoutMs: 10 * minute,
+    attempts: 1,
+    longRunning: { warnMs: 5 * minute, pauseMs: 9 * minute },
+  },
+  "llm-completion": { ...usual, ...workers(1, 10), timeoutMs: 5 * minute, attempts: 3, longRunning: { warnMs: 2 * minute } },
+  "run-start": { ...usual, ...workers(1, 1_000), timeoutMs: hour, attempts: 3, longRunning: { warnMs: 15 * minute, pauseMs: 50 * minute } },
   "sandbox-execution": { ...usual, ...workers(5), timeoutMs: 90 * second, attempts: 1 },
   "export-user-data": { ...usual, ...workers(2), timeoutMs: 5 * minute, attempts: 1, priority: 700 },
   "import-user-data": { ...usual, ...workers(2), timeoutMs: 10 * minute, attempts: 2, priority: 700 },

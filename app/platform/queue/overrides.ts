@@ -17,6 +17,9 @@ const settings = z.strictObject({
   rate: rate.optional(),
   groupConcurrency: count(10_000).optional(),
   groupRate: rate.optional(),
+  longRunning: z
+    .strictObject({ warnMs: count(86_400_000), pauseMs: count(86_400_000).optional(), stopMs: count(86_400_000).optional() })
+    .optional(),
   priority: z.number().int().min(0).max(10_000).optional(),
   retentionDays: count(3_650).optional(),
   deadLetterDays: count(3_650).optional(),

@@ -16,6 +16,12 @@ export const taskChanged = defineEvent({
   data: z.object({ queue: z.string(), status: z.enum(taskStatuses), seq: z.number().int() }),
 });
 
+/** The subject is the task. It has run for long, and what was done about it. */
+export const taskLongRunning = defineEvent({
+  type: "task.long_running",
+  data: z.object({ queue: z.string(), elapsedMs: z.number(), step: z.enum(["warn", "pause", "stop"]) }),
+});
+
 const alarm = z.object({ queue: z.string(), state: z.enum(["begun", "over"]), value: z.number(), threshold: z.number() });
 /** The subject of these is the queue. Many wait; `value` counts no further than the threshold. */
 export const queueHighDepth = defineEvent({ type: "queue.high_depth", data: alarm });

@@ -64,6 +64,15 @@ export function createTaskStore(db: Db) {
     byIds: (ids: readonly string[]): Promise<TaskSummaryRow[]> =>
       db.select(summaryColumns).from(tasks).where(sql`${tasks.id} = any(string_to_array(${ids.join()}, ','))`),
 
+    /** Of these, those that have ended without success. */
+    unsuccessful: async (ids: readonly string[]) => {
+      const rows = await db
+        .select({ id: tasks.id, error: tasks.error, finishedAt: tasks.finishedAt })
+        .from(tasks)
+        .where(and(sql`${tasks.id} = any(string_to_array(${ids.join()}, ','))`, inArray(tasks.status, ["cancelled", "failed", "dead"])));
+      return rows.flatMap(({ finishedAt, ...row }) => (finishedAt ? [{ ...row, finishedAt }] : []));
+    },
+
     list: (filter: TaskFilter): Promise<TaskSummaryRow[]> =>
       db
         .select(summaryColumns)
