@@ -47,6 +47,7 @@ describe("an export", () => {
     await ask("/v1/me", user.token, { method: "PATCH", body: { name: "Ada" } });
     await ask("/v1/schedules", user.token, { body: weekly });
     const taskId = await tasksOf(running.url, user).add("6 * 7");
+    await until("it has run", async () => (await tasksOf(running.url, user).status(taskId)) === "completed");
     const theirs = await tasksOf(running.url, other).add("1");
     const { status, body, headers } = await exportOf(user);
     expect([status, headers.get("content-type"), headers.get("cache-control")]).toEqual([200, "application/json", "no-store"]);
@@ -54,7 +55,8 @@ describe("an export", () => {
     expect(body).toMatchObject({ format: "keelson.account-data", version: 1, userId: user.id });
     expect(body.data.auth.user).toMatchObject({ id: user.id, email: user.email, name: "Ada" });
     expect(body.data.schedules).toMatchObject([weekly]);
-    expect(body.data.tasks.map(({ id }: { id: string }) => id)).toContain(taskId);
+    const task = body.data.tasks.find(({ id }: { id: string }) => id === taskId);
+    expect(task).toMatchObject({ status: "completed", input: { code: "6 * 7" }, result: { output: 42 } });
     for (const secret of [theirs, other.id, "argon2", user.refreshToken]) expect(JSON.stringify(body)).not.toContain(secret);
   });
 

@@ -1,14 +1,15 @@
-import type { AccountData } from "../../platform/account-data.ts";
-import { toSummary } from "./service.ts";
+import { type AccountData, everything } from "../../platform/account-data.ts";
+import { toView } from "./service.ts";
 import type { ExecutionStore } from "./store.ts";
 
-/** As many executions as one account's export holds, the newest first. */
-const exportedMax = 10_000;
-
-export function sandboxAccountData(store: Pick<ExecutionStore, "list" | "deleteOwnedBy">): AccountData {
+export function sandboxAccountData(store: Pick<ExecutionStore, "ownedBy" | "deleteOwnedBy">): AccountData {
   return {
     service: "sandbox",
-    export: async (ownerId) => (await store.list({ ownerId, limit: exportedMax })).map(toSummary),
+    export: (ownerId) =>
+      everything({
+        page: (options) => store.ownedBy(ownerId, options),
+        toView: (row) => ({ ...toView(row), code: row.code, input: row.input }),
+      }),
     erase: store.deleteOwnedBy,
   };
 }

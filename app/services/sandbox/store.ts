@@ -33,6 +33,15 @@ export function createExecutionStore(db: Db) {
       await on.delete(executions).where(eq(executions.ownerId, ownerId));
     },
 
+    /** What is the owner's own, with all that it holds. */
+    ownedBy: (ownerId: string, { before, limit }: { readonly before?: string; readonly limit: number }): Promise<ExecutionRow[]> =>
+      db
+        .select()
+        .from(executions)
+        .where(and(belongsTo({ ownerId }), before ? lt(executions.id, before) : undefined))
+        .orderBy(desc(executions.id))
+        .limit(limit),
+
     /** What is the user's own, or with `teamId` the team's. */
     list: (filter: ExecutionFilter): Promise<ExecutionSummaryRow[]> =>
       db
@@ -69,7 +78,7 @@ export function outcomeColumns(outcome: ExecutionOutcome) {
   };
 }
 
-function belongsTo({ ownerId, teamId }: ExecutionFilter) {
+function belongsTo({ ownerId, teamId }: Pick<ExecutionFilter, "ownerId" | "teamId">) {
   if (teamId !== undefined) return eq(executions.teamId, teamId);
   return ownerId === undefined ? undefined : and(eq(executions.ownerId, ownerId), isNull(executions.teamId));
 }

@@ -1,14 +1,15 @@
-import type { AccountData } from "../../platform/account-data.ts";
-import { toSummary } from "./service.ts";
+import { type AccountData, everything } from "../../platform/account-data.ts";
+import { toView } from "./service.ts";
 import type { TaskStore } from "./store.ts";
 
-/** As many tasks as one account's export holds, the newest first. */
-const exportedMax = 10_000;
-
-export function taskAccountData(store: Pick<TaskStore, "list" | "deleteOwnedBy">): AccountData {
+export function taskAccountData(store: Pick<TaskStore, "ownedBy" | "deleteOwnedBy">): AccountData {
   return {
     service: "tasks",
-    export: async (ownerId) => (await store.list({ ownerId, limit: exportedMax })).map(toSummary),
+    export: (ownerId) =>
+      everything({
+        page: (options) => store.ownedBy(ownerId, options),
+        toView: (row) => ({ ...toView(row), input: row.input, ...(row.checkpoint === null ? {} : { checkpoint: row.checkpoint }) }),
+      }),
     erase: store.deleteOwnedBy,
   };
 }

@@ -135,7 +135,7 @@ function given(options: Omit<z.infer<typeof taskInput>, "queue" | "input">): Pic
   };
 }
 
-function toView(row: TaskRow): TaskView {
+export function toView(row: TaskRow): TaskView {
   return { ...toSummary(row), ...(row.status === "completed" ? { result: row.result } : {}) };
 }
 

@@ -73,6 +73,15 @@ export function createTaskStore(db: Db) {
       return rows.flatMap(({ finishedAt, ...row }) => (finishedAt ? [{ ...row, finishedAt }] : []));
     },
 
+    /** What is the owner's own, with all that it holds. */
+    ownedBy: (ownerId: string, { before, limit }: { readonly before?: string; readonly limit: number }): Promise<TaskRow[]> =>
+      db
+        .select()
+        .from(tasks)
+        .where(and(belongsTo({ ownerId }), before ? lt(tasks.id, before) : undefined))
+        .orderBy(desc(tasks.id))
+        .limit(limit),
+
     list: (filter: TaskFilter): Promise<TaskSummaryRow[]> =>
       db
         .select(summaryColumns)

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { AccountData } from "../../../platform/account-data.ts";
+import { type AccountData, documentBytesMax } from "../../../platform/account-data.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { giveUp, type JobHandler } from "../../../platform/queue/job.ts";
 import type { Seal } from "../../../platform/seal.ts";
@@ -14,9 +14,6 @@ export interface ExportHandlerDeps {
   readonly seal: Pick<Seal, "seal">;
   readonly now: Now;
 }
-
-/** As many as one document may have; it is put together in memory. */
-const documentBytesMax = 256 * 1024 * 1024;
 
 /**
  * Writes one document of what every service keeps of the owner.
