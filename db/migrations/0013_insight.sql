@@ -1,2 +1,3 @@
 -- How long the first in line has waited, without looking at all that wait.
-create index tasks_waiting_since_idx on tasks (queue, created_at) where status = 'waiting';
+drop index tasks_open_idx;
+create index tasks_open_idx on tasks (queue, status, created_at) where finished_at is null;

@@ -33,10 +33,10 @@ export function createInsightStore(db: Db) {
         select asked.queue, counted.waiting, coalesce(extract(epoch from now() - oldest.at) * 1000, 0)::float8 as "oldestWaitingMs"
         from unnest(string_to_array(${queues.join()}, ',')) as asked (queue)
         cross join lateral (
-          select count(*)::int as waiting from (select 1 from tasks where queue = asked.queue and status = 'waiting' limit ${lineMax}) few
+          select count(*)::int as waiting from (select 1 from tasks where queue = asked.queue and status = 'waiting' and finished_at is null limit ${lineMax}) few
         ) counted
         left join lateral (
-          select created_at as at from tasks where queue = asked.queue and status = 'waiting' order by created_at limit 1
+          select created_at as at from tasks where queue = asked.queue and status = 'waiting' and finished_at is null order by created_at limit 1
         ) oldest on true`);
       return z.array(line).parse([...rows]);
     },
@@ -56,11 +56,11 @@ export function createInsightStore(db: Db) {
         from json_to_recordset(${asked}::json) as asked (queue text, max int)
         cross join lateral (
           select count(*)::int as waiting from (
-            select 1 from tasks where queue = asked.queue and status = 'waiting' limit asked.max
+            select 1 from tasks where queue = asked.queue and status = 'waiting' and finished_at is null limit asked.max
           ) few
         ) counted
         left join lateral (
-          select created_at as at from tasks where queue = asked.queue and status = 'waiting' order by created_at limit 1
+          select created_at as at from tasks where queue = asked.queue and status = 'waiting' and finished_at is null order by created_at limit 1
         ) oldest on true
         cross join lateral (
           select count(*)::int as ended, count(*) filter (where status in ('failed', 'dead'))::int as failed from (

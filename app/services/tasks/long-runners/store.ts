@@ -34,7 +34,7 @@ export function createLongRunnerStore(db: Db) {
           extract(epoch from now() - t.started_at)::float8 * 1000 as "elapsedMs",
           coalesce(t.warned_round = t.round, false) as warned, t.pauses, t.checkpoint is not null as "canGoOn"
         from json_to_recordset(${asked}::json) as asked (queue text, ms float8)
-        join tasks t on t.queue = asked.queue and t.status = 'active' and t.started_at < now() - asked.ms * interval '1 millisecond'
+        join tasks t on t.queue = asked.queue and t.status = 'active' and t.finished_at is null and t.started_at < now() - asked.ms * interval '1 millisecond'
         limit ${limit}`);
       return z.array(longRunner).parse([...rows]);
     },

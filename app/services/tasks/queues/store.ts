@@ -38,7 +38,7 @@ export function createQueueInsightStore(db: Db) {
       const rows = await db.execute(sql`
         select asked.queue, extract(epoch from now() - first.created_at)::float8 * 1000 as ms
         from unnest(string_to_array(${queueNames.join()}, ',')) as asked (queue)
-        cross join lateral (select created_at from tasks where queue = asked.queue and status = 'waiting' order by created_at limit 1) first`);
+        cross join lateral (select created_at from tasks where queue = asked.queue and status = 'waiting' and finished_at is null order by created_at limit 1) first`);
       return z.array(oldest).parse([...rows]);
     },
 
