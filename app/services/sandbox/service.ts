@@ -140,7 +140,7 @@ export function toView(row: ExecutionRow): ExecutionView {
   return { ...toSummary(row), ...(row.status === "succeeded" ? { output: row.output } : {}), logs: [...row.logs] };
 }
 
-export function toSummary(row: ExecutionSummaryRow): ExecutionSummary {
+function toSummary(row: ExecutionSummaryRow): ExecutionSummary {
   return {
     id: row.id,
     status: row.status,

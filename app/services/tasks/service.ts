@@ -139,7 +139,7 @@ export function toView(row: TaskRow): TaskView {
   return { ...toSummary(row), ...(row.status === "completed" ? { result: row.result } : {}) };
 }
 
-export function toSummary(row: TaskSummaryRow): TaskSummary {
+function toSummary(row: TaskSummaryRow): TaskSummary {
   return {
     id: row.id,
     queue: row.queue as TaskView["queue"],
