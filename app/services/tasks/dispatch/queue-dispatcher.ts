@@ -80,9 +80,10 @@ export function createQueueDispatcher({ queue, settings, store, queues }: QueueD
   };
 
   const add = async (some: readonly WaitingTask[]): Promise<number> => {
-    const rows = await store.jobs(some.map(({ id }) => id));
+    const rows = new Map((await store.jobs(some.map(({ id }) => id))).map((row) => [row.id, row]));
     const groups = new Map(some.map((task) => [task.id, task.groupKey]));
-    const jobs = rows.map((row): QueuedJob => toJob(queue, settings, row));
+    // In their turns, which the database does not keep.
+    const jobs = some.flatMap(({ id }) => rows.get(id) ?? []).map((row): QueuedJob => toJob(queue, settings, row));
     if (jobs.length > 0) await queues.add(jobs);
     for (const { taskId, round } of jobs) handedOn.set(taskId, { groupKey: groups.get(taskId) ?? "", round, at: performance.now() });
     return jobs.length;
