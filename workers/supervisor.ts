@@ -79,6 +79,7 @@ export function superviseThread<Mine extends Methods, Theirs extends ThreadMetho
     channel.ready.then(
       () => {
         clearTimeout(readyTimer);
+        if (stopping) return;
         options.onReady?.(channel);
         state = "ready";
         readyAt = performance.now();
