@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import postgres from "postgres";
+import postgres, { type Sql } from "postgres";
 import { openDataFolder } from "../app/platform/data-folder.ts";
 import { freeLoopbackPort } from "../app/platform/embedded-postgres/free-port.ts";
 import { createGuard } from "../app/platform/embedded-postgres/guard.ts";
@@ -76,6 +76,12 @@ export async function ownPostgres(): Promise<AsyncDisposable & { readonly url: s
   await withAdmin(server.url, (sql) => sql.unsafe("CREATE DATABASE own"));
   const open = stack.move();
   return { url: urlOf(server.url, "own"), [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** Ends all connections to this database but the one it is asked on, and leaves autovacuum alone, which only a superuser may end. */
+export async function endBackends(sql: Sql): Promise<void> {
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and usename = current_user and pid <> pg_backend_pid()`;
 }
 
 /** The URL of a Redis that all tests share: isolate yourself by a key prefix. Undefined when there is none; then skip, the warning has been given. */

@@ -5,7 +5,7 @@ import { beginning, compareCursors, isCursor } from "../../app/platform/bus/curs
 import { createPostgresBus } from "../../app/platform/bus/postgres.ts";
 import { createRedisBus } from "../../app/platform/bus/redis.ts";
 import { randomToken } from "../../app/platform/ids.ts";
-import { testLogger, testPostgres, testRedis } from "../services.ts";
+import { endBackends, testLogger, testPostgres, testRedis } from "../services.ts";
 import { openTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 import { until } from "../until.ts";
 import { type Copy, collector, describeBus, group, idsOf, makeEvent, makeEvents, type Store } from "./bus.ts";
@@ -142,7 +142,7 @@ describe("PostgreSQL faults", () => {
       ids.push(...idsOf(events));
       await Promise.all([
         bus.publish(events),
-        admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+        endBackends(admin),
       ]);
     }
     await until("everything arrived", () => tailed.has(ids) && handled.has(ids), 15_000);

@@ -4,7 +4,7 @@ import postgres from "postgres";
 import { type SignedInUser, signUp } from "../client.ts";
 import { startTestCopy, type TestCopy } from "../copy.ts";
 import { runServer, temporaryDataFolder, whenReady } from "../server-process.ts";
-import { type OwnRedis, ownPostgres, ownRedis, testPostgres, testRedis } from "../services.ts";
+import { endBackends, type OwnRedis, ownPostgres, ownRedis, testPostgres, testRedis } from "../services.ts";
 import { until } from "../until.ts";
 
 // Whatever happens to the parts it stands on: each task that was accepted runs, and ends exactly once in its record.
@@ -93,7 +93,7 @@ async function crashPostgres(url: string): Promise<void> {
 
 async function dropConnections(url: string): Promise<void> {
   const sql = postgres(url, { max: 1 });
-  await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+  await endBackends(sql);
   await sql.end();
 }
 
