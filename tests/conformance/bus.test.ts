@@ -140,10 +140,7 @@ describe("PostgreSQL faults", () => {
     for (let round = 0; round < 5; round += 1) {
       const events = makeEvents(20);
       ids.push(...idsOf(events));
-      await Promise.all([
-        bus.publish(events),
-        endBackends(admin),
-      ]);
+      await Promise.all([bus.publish(events), endBackends(admin)]);
     }
     await until("everything arrived", () => tailed.has(ids) && handled.has(ids), 15_000);
     expect(idsOf(tailed.events)).toEqual(ids);
