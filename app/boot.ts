@@ -32,6 +32,8 @@ import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
+import { createBoardService } from "./services/tasks/board/service.ts";
+import { createBoardStore } from "./services/tasks/board/store.ts";
 import { createTaskControl } from "./services/tasks/control.ts";
 import { createExportService } from "./services/tasks/exports/service.ts";
 import { createExportStore } from "./services/tasks/exports/store.ts";
@@ -144,15 +146,23 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     transact,
     wake: threads.wakeTasks,
   });
+  const control = createTaskControl({ store: taskStore, transact, queues, wake: threads.wakeTasks, can: auth.can, now });
   const tasks = createTaskService({
     store: taskStore,
     watch,
     can: auth.can,
-    control: createTaskControl({ store: taskStore, transact, queues, wake: threads.wakeTasks, can: auth.can, now }),
+    control,
     enqueue: producer.enqueueAll,
     contractOf,
     knownQueue: queueService.known,
     assertRoom: queueService.assertRoom,
+  });
+  const board = createBoardService({
+    store: createBoardStore(database.db),
+    tasks: taskStore,
+    control,
+    create: tasks.create,
+    queues: queueService,
   });
   const schedules = createScheduleService({
     store: createScheduleStore(database.db),
@@ -222,6 +232,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       swarms,
       exports,
       imports,
+      board,
       notify,
       sandbox,
       guards,

@@ -1,15 +1,16 @@
 import { mkdtemp, rename, rm, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { threadEntries } from "../workers/spawn.ts";
+import { packBoard } from "./pack-board.ts";
 import { packPostgres } from "./pack-postgres.ts";
 
-/** Makes `dist/keelson` for this platform: the program, its threads, migrations, wasm, docs assets and the embedded PostgreSQL in one file. */
+/** Makes `dist/keelson` for this platform: the program, its threads, migrations, wasm, assets and the embedded PostgreSQL in one file. */
 const root = join(import.meta.dir, "..");
 const dist = join(root, "dist");
 const program = join(dist, "keelson");
 
 const startedAt = performance.now();
-const archive = await packPostgres(dist);
+const archives = await Promise.all([packPostgres(dist), packBoard(dist)]);
 const draft = await mkdtemp(join(dist, "build-"));
 try {
   await Bun.build({
@@ -18,10 +19,10 @@ try {
     entrypoints: [
       join(root, "app", "main.ts"),
       ...Object.values(threadEntries).map((entry) => join(root, "workers", `${entry}.ts`)),
-      archive,
+      ...archives,
     ],
     loader: { ".zst": "file" },
-    // The archive's name carries the version of PostgreSQL, and names the folder it is unpacked into.
+    // The archives' names carry versions; that of PostgreSQL names the folder it is unpacked into.
     naming: { asset: "[name].[ext]" },
     target: "bun",
     format: "esm",

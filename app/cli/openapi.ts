@@ -31,6 +31,7 @@ export function run(options: CommandOptions): Promise<number> {
       swarms: neverCalled(),
       exports: neverCalled(),
       imports: neverCalled(),
+      board: neverCalled(),
       notify: neverCalled(),
       sandbox: neverCalled(),
       streams: neverCalled(),

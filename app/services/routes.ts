@@ -3,6 +3,7 @@ import type { AppEnv } from "../http/env.ts";
 import { authRoutes } from "./auth/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
+import { boardRoutes } from "./tasks/board/routes.ts";
 import { exportRoutes } from "./tasks/exports/routes.ts";
 import { importRoutes } from "./tasks/imports/routes.ts";
 import { taskRoutes } from "./tasks/routes.ts";
@@ -18,10 +19,11 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof swarmRoutes> &
   DepsOf<typeof exportRoutes> &
   DepsOf<typeof importRoutes> &
+  DepsOf<typeof boardRoutes> &
   DepsOf<typeof notifyRoutes> &
   DepsOf<typeof sandboxRoutes>;
 
-/** One set of routes per service: the whole of `/v1`. */
+/** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
   return [
     authRoutes(deps),
@@ -31,6 +33,7 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     swarmRoutes(deps),
     exportRoutes(deps),
     importRoutes(deps),
+    boardRoutes(deps),
     notifyRoutes(deps),
     sandboxRoutes(deps),
   ];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readStream, request, type SignedInUser, signUp } from "../client.ts";
 import { runServer, type ServerProcess, whenReady } from "../server-process.ts";
 import { stopTestServices, testPostgres, testRedis } from "../services.ts";
+import { adminSettings, adminToken } from "../tasks/tasks.ts";
 import { until } from "../until.ts";
 
 /**
@@ -86,6 +87,7 @@ async function external(): Promise<void> {
   const settings = {
     DATABASE_URL: await testPostgres(),
     REDIS_URL: redis,
+    ...adminSettings,
     KEELSON_KEY_PREFIX: `smoke-${process.pid}`,
     KEELSON_PUBLIC_URL: "https://keelson.example.com",
     KEELSON_OAUTH_PROVIDERS: `[{"name":"github","preset":"github","clientId":"id","clientSecret":"secret"}]`,
@@ -99,6 +101,12 @@ async function external(): Promise<void> {
   await step("external: log-in through a provider", async () => {
     const { status, headers } = await fetch(`${url()}/v1/auth/oauth/github`, { redirect: "manual" });
     expectThat(status === 302 && headers.get("location")?.startsWith("https://github.com/") === true, `it goes to GitHub, got ${status}`);
+  });
+  await step("external: the board of the queues with its files", async () => {
+    const page = await request(url(), "/admin/queues", { token: await adminToken(url()) });
+    const [, script = "none"] = /src="(static\/js\/main[^"]+)"/.exec(page.body) ?? [];
+    for (const path of ["static/images/logo.svg", "static/locales/en-US/messages.json", script])
+      expectThat((await request(url(), `/admin/queues/${path}`)).status === 200, `${path} is there`);
   });
   await step("external: SIGTERM exits 0", stop);
   await step("external: the second start", () => start(folder, settings));

@@ -82,7 +82,9 @@ describe("execute", () => {
     await pool.started;
     const accepted = [pool.execute(request("for (;;);", { timeoutMs: 50 })), pool.execute(request("1"))];
     expect(pool.execute(request("2"))).rejects.toBeInstanceOf(SandboxBusyError);
-    expect((await Promise.all(accepted)).map(({ status }) => status)).toEqual(["timeout", "succeeded"]);
+    const [endless, next] = (await Promise.all(accepted)).map(({ status }) => status);
+    expect(["timeout", "killed"]).toContain(endless ?? "");
+    expect(next).toBe("succeeded");
   });
 });
 

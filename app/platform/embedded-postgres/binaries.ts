@@ -1,12 +1,12 @@
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
+import { embeddedFile } from "../embedded-file.ts";
 import { prepareBinaries } from "./prepare.ts";
 import { unpackPostgres } from "./unpack.ts";
 
 /** Where `bin/postgres` and `bin/initdb` of this platform are: in the file that `bun build --compile` made, else in node_modules. `unpackInto` must be locked by us. */
 export async function locateBinaries({ unpackInto }: { readonly unpackInto: string }): Promise<string> {
-  const packed = Bun.embeddedFiles.find((file) => archiveName(file).startsWith("postgres-"));
-  if (packed !== undefined)
-    return await unpackPostgres({ archive: packed, name: archiveName(packed).replace(/\.tar\.zst$/, ""), into: unpackInto });
+  const packed = embeddedFile("postgres-");
+  if (packed) return await unpackPostgres({ archive: packed.blob, name: packed.name.replace(/\.tar\.zst$/, ""), into: unpackInto });
   const folder = join(platformPackage(), "native");
   await prepareBinaries(folder);
   return folder;
@@ -25,8 +25,4 @@ export function platformPackage(): string {
       { cause },
     );
   }
-}
-
-function archiveName(file: Blob): string {
-  return "name" in file && typeof file.name === "string" ? basename(file.name) : "";
 }

@@ -8,7 +8,7 @@ import type { Can } from "../auth/can.ts";
 import { taskChanged } from "./events.ts";
 import { resultEntry, stateEntry } from "./record/entries.ts";
 import { type TaskMove, taskRecord } from "./record/store.ts";
-import { predecessorsOf, type TaskStatus } from "./states.ts";
+import { endedWithoutSuccess, predecessorsOf, type TaskStatus } from "./states.ts";
 import type { TaskRow, TaskStore } from "./store.ts";
 
 export interface TaskControlDeps {
@@ -81,6 +81,10 @@ export function createTaskControl({ store, transact, queues, wake, can, now }: T
     resume: (actor: Actor, id: string) =>
       step(actor, id, ({ attempts }) => ({ from: ["paused"], to: "waiting", entries: [stateEntry("waiting", attempts)] })),
 
+    /** Lets a delayed task run as soon as its turn comes. */
+    promote: (actor: Actor, id: string) =>
+      step(actor, id, ({ attempts }) => ({ from: ["delayed"], to: "waiting", entries: [stateEntry("waiting", attempts)] })),
+
     /** Gives a task that ended without success all its attempts again. */
     retry: (actor: Actor, id: string) => step(actor, id, () => retried),
   };
@@ -88,7 +92,7 @@ export function createTaskControl({ store, transact, queues, wake, can, now }: T
 
 /** Of a task that has ended without success. */
 export const retried = {
-  from: ["failed", "dead", "cancelled"],
+  from: endedWithoutSuccess,
   to: "waiting",
   again: true,
   afresh: true,

@@ -14,7 +14,8 @@ const successors = {
   dead: ["waiting"],
 } as const satisfies Record<TaskStatus, readonly TaskStatus[]>;
 
-const ended = ["completed", "failed", "cancelled", "dead"] as const satisfies readonly TaskStatus[];
+export const endedWithoutSuccess = ["failed", "cancelled", "dead"] as const satisfies readonly TaskStatus[];
+const ended = ["completed", ...endedWithoutSuccess] as const;
 
 /** Whether a task with this status has its result. */
 export function isFinal(status: TaskStatus): boolean {

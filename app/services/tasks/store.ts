@@ -4,7 +4,7 @@ import { queues, taskEvents, tasks, workers } from "../../../db/schema/tasks.ts"
 import type { QueueName } from "../../platform/queue/catalogue.ts";
 import type { TaskEvent } from "./events.ts";
 import type { NewTask } from "./record/store.ts";
-import { isFinal, type TaskStatus } from "./states.ts";
+import { endedWithoutSuccess, isFinal, type TaskStatus } from "./states.ts";
 
 export type TaskRow = typeof tasks.$inferSelect;
 /** A page holds many tasks, and each of these may hold a megabyte. */
@@ -69,7 +69,7 @@ export function createTaskStore(db: Db) {
       const rows = await db
         .select({ id: tasks.id, error: tasks.error, finishedAt: tasks.finishedAt })
         .from(tasks)
-        .where(and(sql`${tasks.id} = any(string_to_array(${ids.join()}, ','))`, inArray(tasks.status, ["cancelled", "failed", "dead"])));
+        .where(and(sql`${tasks.id} = any(string_to_array(${ids.join()}, ','))`, inArray(tasks.status, [...endedWithoutSuccess])));
       return rows.flatMap(({ finishedAt, ...row }) => (finishedAt ? [{ ...row, finishedAt }] : []));
     },
 

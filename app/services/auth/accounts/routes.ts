@@ -1,8 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { actorOf } from "../../../http/env.ts";
+import { pageHeaders } from "../../../http/form-page.ts";
 import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
 import { signedInBody } from "../answer-signed-in.ts";
-import { linkPage, pageHeaders } from "../email/link-page.ts";
+import { linkPage } from "../email/link-page.ts";
 import { linkToken } from "../passwords/schema.ts";
 import { signedInAnswer } from "../schema.ts";
 import { loginRequest, setupRequest, signedUp, signupRequest, updateMeRequest, userAnswer } from "./schema.ts";

@@ -1,13 +1,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { WhoAsks } from "../../../http/authenticate.ts";
 import { actorOf } from "../../../http/env.ts";
+import { pageHeaders } from "../../../http/form-page.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
 import { userAnswer } from "../accounts/schema.ts";
 import { firstProofDescription } from "../address-proof/description.ts";
 import { signedInBody } from "../answer-signed-in.ts";
 import { accepted, linkToken } from "../passwords/schema.ts";
 import { signedInAnswer } from "../schema.ts";
-import { linkPage, pageHeaders } from "./link-page.ts";
+import { linkPage } from "./link-page.ts";
 import { magicLinkRequest, verifyEmailRequest, verifyMagicLinkRequest } from "./schema.ts";
 import type { EmailService } from "./service.ts";
 

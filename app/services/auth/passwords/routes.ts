@@ -1,9 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { WhoAsks } from "../../../http/authenticate.ts";
 import { actorOf } from "../../../http/env.ts";
+import { pageHeaders } from "../../../http/form-page.ts";
 import { bearerSecurity, createRoutes, type Guards, jsonAnswer, jsonBody, problemAnswers } from "../../../http/route.ts";
 import { firstProofDescription } from "../address-proof/description.ts";
-import { linkPage, pageHeaders } from "../email/link-page.ts";
+import { linkPage } from "../email/link-page.ts";
 import { accepted, changePasswordRequest, forgotPasswordRequest, linkToken, resetPasswordRequest } from "./schema.ts";
 import type { PasswordService } from "./service.ts";
 
