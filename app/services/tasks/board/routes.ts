@@ -21,9 +21,8 @@ const boardHeaders = {
 } as const;
 
 /**
- * GET  /admin/queues            (admin) Bull Board; a browser that nobody is signed in with gets a form to sign in
- * GET  /admin/queues/static/*   open: the files of its page
- * *    /admin/queues/api/*      (admin) what its page asks for
+ * Pages for a browser, and so not in /openapi.json. `/admin/queues` (admin) is Bull Board; a browser that nobody is signed in with gets a form to sign in.
+ * Below it, `static/*` (open) are the files of the page, and `api/*` (admin) is what it asks for.
  */
 export function boardRoutes({ board, guards }: { readonly board: BoardService; readonly guards: Guards }): OpenAPIHono<AppEnv> {
   const pages = createBoardPages();
