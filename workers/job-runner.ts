@@ -8,6 +8,7 @@ import { NotStorable, type TaskRecorder } from "../app/services/tasks/record/rec
 import type { TaskEntry, TaskMove } from "../app/services/tasks/record/store.ts";
 import type { RunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
 import { predecessorsOf, withoutSuccess } from "../app/services/tasks/states.ts";
+import type { TaskUse } from "../db/schema/tasks.ts";
 import { createAttempt, Stopped } from "./attempt.ts";
 import { type BoundHandler, findHandler } from "./job-handlers.ts";
 
@@ -81,7 +82,8 @@ export function createJobRunner(deps: JobRunnerDeps): Process {
   const run = async (delivery: Delivery, handle: BoundHandler["handle"], log: Logger): Promise<void> => {
     const { taskId: id, round, attempt: attempts } = delivery;
     const attempt = createAttempt(delivery.timeoutMs);
-    const task = { id, round, stop: attempt.stop };
+    let used: TaskUse | undefined;
+    const task = { id, round, queue: delivery.queue, use: () => used, stop: attempt.stop };
     const tell = async (what: Pick<TaskMove, "progress" | "checkpoint">, entries: readonly TaskEntry[]) => {
       const taken = await recorder.write(stepOf(delivery, { to: "active", ...what, entries }));
       if (!taken) attempt.stop("superseded");
@@ -95,6 +97,9 @@ export function createJobRunner(deps: JobRunnerDeps): Process {
       checkpoint: delivery.checkpoint,
       save: (checkpoint) => tell({ checkpoint }, []),
       progress: (progress) => tell({ progress }, [{ type: "progress", data: progress }]),
+      use: (more) => {
+        used = { ...used, ...more };
+      },
       lines: (lines) => {
         const at = now().toISOString();
         return tell(

@@ -152,9 +152,10 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
       scaling = startScaling({ consumers: scaled, settings, store: createInsightStore(database.db), worker, transact, log });
     },
     drain: async ({ graceMs }) => {
-      const last = setTimeout(() => running.stopAll("shutdown"), Math.max(0, graceMs - handBackMs));
+      const graceOf = (queue: QueueName) => Math.min(settings[queue].shutdownGraceMs ?? graceMs, Math.max(0, graceMs - handBackMs));
+      const ends = [...worked].map((queue) => setTimeout(() => running.stopAll("shutdown", queue), graceOf(queue)));
       await stopConsuming();
-      clearTimeout(last);
+      for (const end of ends) clearTimeout(end);
     },
     stop: () => open.disposeAsync(),
   } satisfies QueueThread;

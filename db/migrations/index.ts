@@ -12,6 +12,7 @@ import tiers from "./0012_tiers.sql" with { type: "text" };
 import insight from "./0013_insight.sql" with { type: "text" };
 import scaling from "./0014_scaling.sql" with { type: "text" };
 import longRunning from "./0015_long_running.sql" with { type: "text" };
+import registry from "./0016_registry.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   { name: "0013_insight", sql: insight },
   { name: "0014_scaling", sql: scaling },
   { name: "0015_long_running", sql: longRunning },
+  { name: "0016_registry", sql: registry },
 ];

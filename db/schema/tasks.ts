@@ -4,6 +4,14 @@ import { bytes, moment } from "../columns.ts";
 export const taskStatuses = ["waiting", "delayed", "active", "paused", "completed", "failed", "cancelled", "dead"] as const;
 export const taskEventTypes = ["state", "progress", "log", "result"] as const;
 
+/** What a running task has in use, as far as its handler says. */
+export interface TaskUse {
+  /** Set aside for it; of a program, what it may take at most. */
+  readonly memoryBytes?: number;
+  /** Spent so far in this round. */
+  readonly credits?: number;
+}
+
 /** One row per accepted task: what waits for its turn, and the record that says how it ended. */
 export const tasks = pgTable("tasks", {
   id: text().primaryKey(),
@@ -71,6 +79,8 @@ export const workers = pgTable("workers", {
   seenAt: moment("seen_at").notNull().defaultNow(),
   /** How many jobs of each queue it would run at once right now. */
   concurrency: json().$type<Readonly<Record<string, number>>>().notNull().default({}),
+  /** What each task that it runs has in use, by the task's id. */
+  uses: json().$type<Readonly<Record<string, TaskUse>>>().notNull().default({}),
 });
 
 /** What an administrator has set for a queue. */

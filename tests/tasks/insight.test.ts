@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createTransact, type Transact } from "../../app/platform/outbox.ts";
-import { queueTable } from "../../app/platform/queue/overrides.ts";
+import { type QueueOverrides, queueTable } from "../../app/platform/queue/overrides.ts";
 import { createInsightStore } from "../../app/services/tasks/insight/store.ts";
 import { startQueueWatch } from "../../app/services/tasks/insight/watch.ts";
 import { type DatabaseClient, openDatabase } from "../../db/client.ts";
@@ -21,7 +21,7 @@ const setPaused = async (verb: "pause" | "resume") =>
   request(running.url, `/v1/queues/sandbox-execution/${verb}`, { method: "POST", token: await adminToken(running.url) });
 
 /** What a watch with low thresholds tells. */
-function watch() {
+function watch(more: QueueOverrides["sandbox-execution"] = { highLoad: 1 }) {
   const said: string[] = [];
   const real = createTransact({ db: database.db, now: () => new Date(), wake: () => undefined });
   const transact: Transact = (work) =>
@@ -37,7 +37,7 @@ function watch() {
   let leads = true;
   const running = startQueueWatch({
     store: createInsightStore(database.db),
-    settings: queueTable({ "sandbox-execution": { highDepth: 5, stuckMs: 100, errorRate: 0.5 } }),
+    settings: queueTable({ "sandbox-execution": { highDepth: 5, stuckMs: 100, errorRate: 0.5, ...more } }),
     leads: () => leads,
     transact,
     log: testLogger("watch"),
@@ -63,7 +63,12 @@ test("deep and stuck: each is told once when it begins and once when it is over"
   await setPaused("resume");
   await it.heard("queue.high_depth over");
   await it.heard("queue.stuck over");
-  expect(it.said.toSorted()).toEqual(["queue.high_depth begun", "queue.high_depth over", "queue.stuck begun", "queue.stuck over"]);
+  expect(it.said.filter((said) => !said.startsWith("task.high_load")).toSorted()).toEqual([
+    "queue.high_depth begun",
+    "queue.high_depth over",
+    "queue.stuck begun",
+    "queue.stuck over",
+  ]);
 });
 
 test("a copy that does not lead says nothing; one that takes over says what it finds", async () => {
@@ -78,6 +83,15 @@ test("a copy that does not lead says nothing; one that takes over says what it f
   await it.heard("queue.high_depth begun");
   await setPaused("resume");
   await it.heard("queue.high_depth over");
+});
+
+test("when nearly all that may run does", async () => {
+  const tasks = tasksOf(running.url, await signUp(running.url));
+  await using it = watch({ highLoad: 0.5, activeMax: 4 });
+  const ids = await Promise.all([tasks.add("for (;;);"), tasks.add("for (;;);")]);
+  await it.heard("task.high_load begun");
+  for (const id of ids) await tasks.verb(id, "cancel");
+  await it.heard("task.high_load over");
 });
 
 test("when half of what ended lately failed; the queue shows why", async () => {

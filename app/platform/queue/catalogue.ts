@@ -18,6 +18,8 @@ export interface QueueSettings {
   /** How many jobs one queue thread works at once: the scaler moves between the two. */
   readonly concurrencyMin: number;
   readonly concurrencyMax: number;
+  /** How many may run at once on all copies together; without it, what their workers take. */
+  readonly activeMax?: number;
   /** How long one attempt may run. */
   readonly timeoutMs: number;
   /** With one attempt a task that does not succeed is `failed`, for its owner to see to; with more it ends as `dead`, among the dead letters. */
@@ -29,6 +31,8 @@ export interface QueueSettings {
   readonly groupConcurrency?: number;
   readonly groupRate?: Rate;
   readonly longRunning?: LongRunning;
+  /** How long what runs may go on when its copy shuts down, within the copy's own grace; then it goes back to its queue. */
+  readonly shutdownGraceMs?: number;
   /** What a task's own priority is added to; lower goes first. */
   readonly priority: number;
   /** How long an ended task is remembered. */
@@ -39,6 +43,8 @@ export interface QueueSettings {
   readonly waitingMax: number;
   /** From here on somebody should know: how many wait (`queue.high_depth`), */
   readonly highDepth: number;
+  /** how many run, as part of what may run, 0 to 1 (`task.high_load`), */
+  readonly highLoad: number;
   /** how long the first in line has waited (`queue.stuck`), */
   readonly stuckMs: number;
   /** and which part of what ended lately failed, 0 to 1 (`queue.error_rate`). */
@@ -56,6 +62,7 @@ const usual = {
   deadLetterDays: 90,
   waitingMax: 5_000_000,
   highDepth: 10_000,
+  highLoad: 0.9,
   stuckMs: 10 * minute,
   errorRate: 0.5,
 } as const;

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { TaskUse } from "../../../db/schema/tasks.ts";
 import type { Logger } from "../logger.ts";
 import type { QueueName } from "./catalogue.ts";
 
@@ -33,6 +34,8 @@ export interface JobContext {
   save(checkpoint: unknown): Promise<void>;
   /** Shows on the task and its stream; each call replaces what the last one said. */
   progress(value: unknown): Promise<void>;
+  /** Shows in the registry of running tasks; each call adds to what was said of the round before, or replaces it. */
+  use(used: TaskUse): void;
   /** Adds lines to the task's stream. */
   lines(lines: readonly LogLine[]): Promise<void>;
 }

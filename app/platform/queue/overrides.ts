@@ -6,7 +6,9 @@ const rate = z.strictObject({ max: count(1_000_000), perMs: count(86_400_000) })
 const settings = z.strictObject({
   concurrencyMin: count(10_000).optional(),
   concurrencyMax: count(10_000).optional(),
+  activeMax: count(1_000_000).optional(),
   timeoutMs: count(86_400_000).optional(),
+  shutdownGraceMs: z.number().int().min(0).max(600_000).optional(),
   attempts: count(100).optional(),
   backoff: z
     .union([
@@ -25,6 +27,7 @@ const settings = z.strictObject({
   deadLetterDays: count(3_650).optional(),
   waitingMax: count(1_000_000_000).optional(),
   highDepth: count(1_000_000).optional(),
+  highLoad: z.number().gt(0).max(1).optional(),
   stuckMs: count(86_400_000).optional(),
   errorRate: z.number().gt(0).max(1).optional(),
 });

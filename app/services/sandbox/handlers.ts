@@ -36,6 +36,7 @@ export function createExecuteHandler({ store, transact, execute, now }: SandboxH
     const row = await store.find(executionId);
     if (!row) return giveUp(`there is no execution ${executionId}`);
     if (row.finishedAt) return { execution: toView(row) };
+    context.use({ memoryBytes: row.memoryBytes });
     const outcome = await execute(toRequest(row), context.signal);
     // A program that was ended with its attempt has no outcome: another attempt may give it one.
     context.signal.throwIfAborted();
@@ -55,6 +56,7 @@ type ProgramResult = Pick<ExecutionOutcome, "output" | "receipt">;
 export function createRunProgramHandler({ execute }: Pick<SandboxHandlerDeps, "execute">): JobHandler<z.infer<typeof runProgramJob.input>> {
   return async (program, context): Promise<ProgramResult> => {
     const { code, input, timeoutMs, memoryBytes, seed } = program;
+    context.use({ memoryBytes });
     const owner = context.ownerId ?? "system";
     const limits = { timeoutMs, memoryBytes, ...(seed === undefined ? {} : { seed }) };
     const outcome = await execute({ id: context.taskId, owner, code, inputText: JSON.stringify(input), ...limits }, context.signal);

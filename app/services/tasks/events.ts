@@ -27,6 +27,8 @@ const alarm = z.object({ queue: z.string(), state: z.enum(["begun", "over"]), va
 export const queueHighDepth = defineEvent({ type: "queue.high_depth", data: alarm });
 /** The first in line has waited for long; milliseconds. */
 export const queueStuck = defineEvent({ type: "queue.stuck", data: alarm });
+/** The workers of a queue are nearly all busy; `value` is which part of what may run does, 0 to 1. */
+export const taskHighLoad = defineEvent({ type: "task.high_load", data: alarm });
 /** A large part of what ended lately failed; 0 to 1. */
 export const queueErrorRate = defineEvent({ type: "queue.error_rate", data: alarm });
 

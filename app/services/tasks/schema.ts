@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { taskStatuses } from "../../../db/schema/tasks.ts";
 import { queueNames } from "../../platform/queue/catalogue.ts";
+import { tierNames } from "../../platform/tiers.ts";
 
 export const taskId = z.string().max(64).openapi({ example: "tsk_0199f0a8c7d87d1b9c5f2f6d4b7a1e3c" });
 
@@ -30,11 +31,14 @@ export const task = z
 /** In lists; the result is in the task itself. */
 export const taskSummary = task.omit({ result: true }).openapi("TaskSummary");
 
-/** Who runs it: `seenAt` is the last report of its worker. */
+/** Who runs it, and for whom: `seenAt` is the last report of its worker, `memoryBytes` and `credits` are as of then. */
 export const activeTask = taskSummary
   .extend({
     ownerId: z.string().optional(),
     teamId: z.string().optional(),
+    tier: z.enum(tierNames).optional(),
+    memoryBytes: z.number().optional().openapi({ description: "Set aside for it; of a program, what it may take at most" }),
+    credits: z.number().optional().openapi({ description: "Spent so far" }),
     node: z.string().optional(),
     thread: z.string().optional(),
     seenAt: z.iso.datetime().optional(),

@@ -94,10 +94,12 @@ export function createTaskService(deps: TaskServiceDeps) {
     /** What runs right now, and where. */
     active: async (actor: Actor): Promise<z.infer<typeof activeTask>[]> => {
       const rows = await deps.store.active(seenBy(actor), activeMax);
-      return rows.map(({ task, worker }) => ({
+      return rows.map(({ task, worker, tier, use }) => ({
         ...toSummary(task),
         ...(task.ownerId ? { ownerId: task.ownerId } : {}),
         ...(task.teamId ? { teamId: task.teamId } : {}),
+        ...(tier ? { tier } : {}),
+        ...use,
         ...(worker ? { node: worker.node, thread: worker.thread, seenAt: worker.seenAt.toISOString() } : {}),
       }));
     },

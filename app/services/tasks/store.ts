@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, getTableColumns, gte, inArray, isNull, lt, sql } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
-import { queues, taskEvents, tasks, workers } from "../../../db/schema/tasks.ts";
+import { users } from "../../../db/schema/auth.ts";
+import { queues, type TaskUse, taskEvents, tasks, workers } from "../../../db/schema/tasks.ts";
 import type { QueueName } from "../../platform/queue/catalogue.ts";
 import type { TaskEvent } from "./events.ts";
 import type { NewTask } from "./record/store.ts";
@@ -99,12 +100,18 @@ export function createTaskStore(db: Db) {
         .orderBy(desc(tasks.id))
         .limit(filter.limit),
 
-    /** What runs, with the worker that runs it, the longest first. */
+    /** What runs, with the worker that runs it and what that has reported, the longest first. */
     active: (filter: TaskOwnership, limit: number) =>
       db
-        .select({ task: summaryColumns, worker: { node: workers.node, thread: workers.thread, seenAt: workers.seenAt } })
+        .select({
+          task: summaryColumns,
+          worker: { node: workers.node, thread: workers.thread, seenAt: workers.seenAt },
+          use: sql<TaskUse | null>`${workers.uses} -> ${tasks.id}`,
+          tier: users.tier,
+        })
         .from(tasks)
         .leftJoin(workers, eq(workers.id, tasks.workerId))
+        .leftJoin(users, eq(users.id, tasks.ownerId))
         .where(and(eq(tasks.status, "active"), belongsTo(filter)))
         .orderBy(asc(tasks.startedAt))
         .limit(limit),

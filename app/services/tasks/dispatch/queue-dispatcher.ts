@@ -48,6 +48,7 @@ export function createQueueDispatcher({ queue, settings, store, queues }: QueueD
   let known: Promise<void> | undefined;
   let backlog = false;
 
+  const { activeMax = Number.POSITIVE_INFINITY } = settings;
   const limited = settings.groupConcurrency !== undefined || settings.groupRate !== undefined;
 
   const groupRate = (groupKey: string): TokenBucket => {
@@ -129,8 +130,8 @@ export function createQueueDispatcher({ queue, settings, store, queues }: QueueD
         return 0;
       }
       const { waiting, active } = await queues.counts(queue);
-      if (limited || handedOn.size > forgetAbove + 2 * (waiting + active)) await reconcile();
-      const room = Math.min(window.room(waiting), rate.available());
+      if (limited || Number.isFinite(activeMax) || handedOn.size > forgetAbove + 2 * (waiting + active)) await reconcile();
+      const room = Math.min(window.room(waiting), rate.available(), activeMax - handedOn.size);
       if (room <= 0) return 0;
       const tasks = await deal(room);
       rate.take(tasks.length);

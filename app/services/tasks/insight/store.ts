@@ -14,6 +14,9 @@ const line = z.object({
 export type QueueLine = z.infer<typeof line>;
 
 const health = line.extend({
+  active: z.number(),
+  /** The worker threads that have reported lately and take from the queue. */
+  workers: z.number(),
   /** Of the sample. */
   ended: z.number(),
   /** How many of those ended without success; cancelled ones do not count. */
@@ -52,7 +55,9 @@ export function createInsightStore(db: Db) {
       const asked = JSON.stringify(Object.entries(countMax).map(([queue, max]) => ({ queue, max })));
       const rows = await db.execute(sql`
         select asked.queue, counted.waiting, coalesce(extract(epoch from now() - oldest.at) * 1000, 0)::float8 as "oldestWaitingMs",
-          sampled.ended, sampled.failed
+          sampled.ended, sampled.failed,
+          (select count(*)::int from tasks where queue = asked.queue and status = 'active' and finished_at is null) as active,
+          (select count(*)::int from workers where seen_at > now() - interval '10 seconds' and concurrency -> asked.queue is not null) as workers
         from json_to_recordset(${asked}::json) as asked (queue text, max int)
         cross join lateral (
           select count(*)::int as waiting from (

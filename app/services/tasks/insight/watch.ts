@@ -2,8 +2,8 @@ import { keepRunning, pause } from "../../../platform/bus/keep-running.ts";
 import type { Running } from "../../../platform/bus/port.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { Transact } from "../../../platform/outbox.ts";
-import { type QueueName, type QueueTable, queueNames } from "../../../platform/queue/catalogue.ts";
-import { queueErrorRate, queueHighDepth, queueStuck } from "../events.ts";
+import { type QueueName, type QueueSettings, type QueueTable, queueNames } from "../../../platform/queue/catalogue.ts";
+import { queueErrorRate, queueHighDepth, queueStuck, taskHighLoad } from "../events.ts";
 import { type Alarm, createAlarm } from "./alarm.ts";
 import type { InsightStore, QueueHealth } from "./store.ts";
 
@@ -23,6 +23,7 @@ const endedMin = 20;
 const kinds = [
   { event: queueHighDepth, measure: ({ waiting }: QueueHealth) => waiting, thresholdOf: "highDepth" },
   { event: queueStuck, measure: ({ oldestWaitingMs }: QueueHealth) => Math.round(oldestWaitingMs), thresholdOf: "stuckMs" },
+  { event: taskHighLoad, measure: loadOf, thresholdOf: "highLoad" },
   { event: queueErrorRate, measure: ({ ended, failed }: QueueHealth) => (ended < endedMin ? 0 : failed / ended), thresholdOf: "errorRate" },
 ] as const;
 
@@ -42,7 +43,7 @@ export function startQueueWatch({ store, settings, leads, transact, log, everyMs
       kinds.flatMap(({ event, measure, thresholdOf }) => {
         const { queue } = health;
         const threshold = settings[queue][thresholdOf];
-        const value = measure(health);
+        const value = measure(health, settings[queue]);
         const state = alarmOf(`${event.type} ${queue}`, threshold).look(value);
         return state ? [{ event, data: { queue, state, value, threshold } }] : [];
       }),
@@ -63,4 +64,10 @@ export function startQueueWatch({ store, settings, leads, transact, log, everyMs
       await pause(everyMs, signal);
     }
   });
+}
+
+/** Of what may run at once, on all the workers there are. */
+function loadOf({ active, workers }: QueueHealth, { activeMax = Number.POSITIVE_INFINITY, concurrencyMax }: QueueSettings): number {
+  const places = Math.min(activeMax, workers * concurrencyMax);
+  return places === 0 ? 0 : Math.min(1, active / places);
 }

@@ -29,7 +29,7 @@ export interface ProgramCall {
   readonly input: unknown;
   /** Whose lines they are in the task's stream. */
   readonly speaker: string;
-  readonly context: Pick<JobContext, "ownerId" | "signal" | "lines">;
+  readonly context: Pick<JobContext, "ownerId" | "signal" | "lines" | "use">;
 }
 
 /** Resolves to the program's output, null without one. Throws `ProgramFailed`, or why the attempt must stop. */
@@ -43,6 +43,7 @@ export function createRunProgram(execute: Execute): RunProgram {
     const { signal } = context;
     signal.throwIfAborted();
     const { code, timeoutMs, memoryBytes } = program;
+    context.use({ memoryBytes });
     const request = { id: newId("execution"), owner: context.ownerId ?? "system", code, timeoutMs, memoryBytes };
     const outcome = await execute({ ...request, inputText: JSON.stringify(input) }, signal);
     // A program that was ended with its attempt did not fail: another attempt may run it.

@@ -1,6 +1,8 @@
+import type { TaskUse } from "../../../../db/schema/tasks.ts";
 import { keepRunning, pause } from "../../../platform/bus/keep-running.ts";
 import type { Running } from "../../../platform/bus/port.ts";
 import type { Logger } from "../../../platform/logger.ts";
+import type { QueueName } from "../../../platform/queue/catalogue.ts";
 import type { RegistryStore, Standing, WorkerIdentity } from "./store.ts";
 
 /** Why an attempt is stopped from outside: the record says something else of its task, or this worker shuts down. */
@@ -9,6 +11,9 @@ export type StopReason = "superseded" | "shutdown";
 export interface RunningTask {
   readonly id: string;
   readonly round: number;
+  readonly queue: QueueName;
+  /** As its handler has said; undefined before it says anything. */
+  use(): TaskUse | undefined;
   stop(reason: StopReason): void;
 }
 
@@ -20,7 +25,8 @@ export interface RunningTasks extends Running {
   isCurrent(task: Pick<Standing, "id" | "round">): Promise<boolean>;
   /** What the task has saved since its round was handed on, if anything. */
   checkpointOf(id: string): Promise<unknown>;
-  stopAll(reason: StopReason): void;
+  /** All that run, or those of one queue. */
+  stopAll(reason: StopReason, queue?: QueueName): void;
 }
 
 export interface RunningTasksDeps {
@@ -38,9 +44,17 @@ const lookEveryMs = 250;
 export function startRunningTasks({ store, worker, concurrency, log }: RunningTasksDeps): RunningTasks {
   const running = new Map<string, RunningTask>();
 
+  const uses = () =>
+    Object.fromEntries(
+      [...running.values()].flatMap((task) => {
+        const use = task.use();
+        return use ? [[task.id, use] as const] : [];
+      }),
+    );
+
   const reporting = keepRunning({ name: "worker's reports", log, finish: () => store.left(worker.id) }, async ({ signal, begun }) => {
     while (!signal.aborted) {
-      await store.seen(worker, concurrency());
+      await store.seen(worker, { concurrency: concurrency(), uses: uses() });
       begun();
       await pause(reportEveryMs, signal);
     }
@@ -68,8 +82,8 @@ export function startRunningTasks({ store, worker, concurrency, log }: RunningTa
       return goesOn(standing, round);
     },
     checkpointOf: store.checkpointOf,
-    stopAll: (reason) => {
-      for (const task of running.values()) task.stop(reason);
+    stopAll: (reason, queue) => {
+      for (const task of running.values()) if (queue === undefined || task.queue === queue) task.stop(reason);
     },
     stop: async () => {
       await Promise.all([looking.stop(), reporting.stop()]);

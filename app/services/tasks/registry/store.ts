@@ -1,6 +1,6 @@
 import { eq, sql } from "drizzle-orm";
 import type { Db } from "../../../../db/client.ts";
-import { tasks, workers } from "../../../../db/schema/tasks.ts";
+import { type TaskUse, tasks, workers } from "../../../../db/schema/tasks.ts";
 import type { TaskStatus } from "../states.ts";
 
 export type RegistryStore = ReturnType<typeof createRegistryStore>;
@@ -10,6 +10,14 @@ export interface WorkerIdentity {
   readonly id: string;
   readonly node: string;
   readonly thread: string;
+}
+
+/** What a worker says of itself. */
+export interface WorkerReport {
+  /** How many jobs of each queue it would run at once right now. */
+  readonly concurrency: Readonly<Record<string, number>>;
+  /** By task. */
+  readonly uses: Readonly<Record<string, TaskUse>>;
 }
 
 /** How a task stands, as the record has it. */
@@ -24,11 +32,11 @@ const forgetAfter = sql`interval '1 hour'`;
 
 export function createRegistryStore(db: Db) {
   return {
-    seen: async (worker: WorkerIdentity, concurrency: Readonly<Record<string, number>>): Promise<void> => {
+    seen: async (worker: WorkerIdentity, report: WorkerReport): Promise<void> => {
       await db
         .insert(workers)
-        .values({ ...worker, concurrency, seenAt: sql`now()` })
-        .onConflictDoUpdate({ target: workers.id, set: { concurrency, seenAt: sql`now()` } });
+        .values({ ...worker, ...report, seenAt: sql`now()` })
+        .onConflictDoUpdate({ target: workers.id, set: { ...report, seenAt: sql`now()` } });
       await db.delete(workers).where(sql`${workers.seenAt} < now() - ${forgetAfter}`);
     },
 

@@ -8,7 +8,7 @@ export interface TurnRequest {
   readonly goal: string;
   readonly round: number;
   readonly board: Readonly<Record<string, unknown>>;
-  readonly context: Pick<JobContext, "ownerId" | "signal" | "lines">;
+  readonly context: Pick<JobContext, "ownerId" | "signal" | "lines" | "use">;
 }
 
 /** Asks one agent once. What goes wrong with the agent is its turn; throws only why the attempt must stop. */
