@@ -6,9 +6,10 @@ import { httpAuth } from "./http-auth.ts";
 import { queue } from "./queue.ts";
 import { record } from "./report.ts";
 import { tasks } from "./tasks.ts";
+import { tasksCrowd } from "./tasks-crowd.ts";
 
 // bun run bench [name…] [--rounds N]: `queue` stands for every bench whose name begins with `queue-`.
-const benches = [...httpAuth, ...auth, ...queue, ...tasks];
+const benches = [...httpAuth, ...auth, ...queue, ...tasks, ...tasksCrowd];
 
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
