@@ -56,7 +56,7 @@ export function answerParent(verbs: Readonly<Record<string, (input: unknown) => 
     const { id, verb, input } = question.parse(message);
     const work = Promise.try(() => verbs[verb]?.(input));
     work.then(
-      (value) => process.send?.({ id, value }),
+      (value = null) => process.send?.({ id, value }),
       (error: unknown) => process.send?.({ id, error: String(error) }),
     );
   });

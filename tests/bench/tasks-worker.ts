@@ -32,7 +32,7 @@ await running.started;
 let recorded = 0;
 let firstAt = 0;
 let lastAt = 0;
-const waits: number[] = [];
+let waits: number[] = [];
 const handle = async (input: unknown) => {
   const { sentAt } = benchJob.input.parse(input);
   firstAt ||= sinceEpochMs();
@@ -53,4 +53,12 @@ const consumer = queues.consume(benchJob.queue, { concurrency }, async (delivery
   lastAt = sinceEpochMs();
 });
 await consumer.started;
-answerParent({ worked: () => ({ recorded, firstAt, lastAt, waits: recorded > 0 ? waits : [] }), cpu: () => process.cpuUsage() });
+answerParent({
+  /** Counts from nothing again. */
+  begin: () => {
+    recorded = 0;
+    firstAt = 0;
+    waits = [];
+  },
+  worked: () => ({ recorded, firstAt, lastAt, waits: recorded > 0 ? waits : [] }),
+});
