@@ -11,6 +11,7 @@ import { forgetAll } from "../retention/forget.ts";
 import type { RetentionStore } from "../retention/store.ts";
 import type { queueView } from "../schema.ts";
 import type { TaskStore } from "../store.ts";
+import { createRoom } from "./room.ts";
 import type { QueueInsightStore } from "./store.ts";
 
 export type QueueView = z.infer<typeof queueView>;
@@ -27,14 +28,15 @@ export interface QueueServiceDeps {
   readonly wake: (queue: QueueName) => void;
 }
 
-/** Whoever looks every second should not make the database count every second. */
+/** Whoever looks every second should not make the database count every second, nor most of the time when a million wait. */
 const cachedMs = 1_000;
+const restPart = 5;
 const redriveBatch = 500;
 
 /** What may be seen and set of the queues. */
 export function createQueueService({ settings, insight, store, retention, queues, transact, wake }: QueueServiceDeps) {
-  let cached: { readonly at: number; readonly views: Promise<ReadonlyMap<QueueName, QueueView>> } | undefined;
-  const full = new Map<QueueName, { readonly at: number; readonly full: Promise<boolean> }>();
+  let cached: { until: number; readonly views: Promise<ReadonlyMap<QueueName, QueueView>> } | undefined;
+  const room = createRoom({ settings, count: insight.waitingUpTo });
 
   const look = async (): Promise<ReadonlyMap<QueueName, QueueView>> => {
     const [counts, oldest, ended, errors, workers, paused] = await Promise.all([
@@ -73,8 +75,15 @@ export function createQueueService({ settings, insight, store, retention, queues
   };
 
   const views = (): Promise<ReadonlyMap<QueueName, QueueView>> => {
-    if (!cached || performance.now() - cached.at > cachedMs) cached = { at: performance.now(), views: look() };
-    return cached.views;
+    if (cached && performance.now() < cached.until) return cached.views;
+    const begunAt = performance.now();
+    const looking = { until: begunAt + cachedMs, views: look() };
+    cached = looking;
+    const rest = () => {
+      looking.until = Math.max(looking.until, performance.now() + restPart * (performance.now() - begunAt));
+    };
+    looking.views.then(rest, () => undefined);
+    return looking.views;
   };
 
   const known = (name: string): QueueName => {
@@ -142,17 +151,7 @@ export function createQueueService({ settings, insight, store, retention, queues
       return purged;
     },
 
-    /** Throws `Problem` (`queue_full`) when no more may wait. Looks once a second, so a burst may go a little beyond. */
-    assertRoom: async (queue: QueueName): Promise<void> => {
-      const { waitingMax } = settings[queue];
-      let looked = full.get(queue);
-      if (!looked || performance.now() - looked.at > cachedMs) {
-        looked = { at: performance.now(), full: insight.waitingUpTo(queue, waitingMax).then((count) => count >= waitingMax) };
-        full.set(queue, looked);
-      }
-      if (await looked.full)
-        throw new Problem("queue_full", { detail: `${waitingMax} tasks wait in ${queue}; try again later.`, retryAfterSeconds: 5 });
-    },
+    assertRoom: room.assert,
   };
 }
 
