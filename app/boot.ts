@@ -32,24 +32,8 @@ import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
-import { createBoardService } from "./services/tasks/board/service.ts";
-import { createBoardStore } from "./services/tasks/board/store.ts";
-import { createTaskControl } from "./services/tasks/control.ts";
-import { createExportService } from "./services/tasks/exports/service.ts";
-import { createExportStore } from "./services/tasks/exports/store.ts";
-import { createImportService } from "./services/tasks/imports/service.ts";
-import { createLongRunningStore } from "./services/tasks/long-running/store.ts";
-import { createQueueService } from "./services/tasks/queues/service.ts";
-import { createQueueInsightStore } from "./services/tasks/queues/store.ts";
-import { createTaskProducer } from "./services/tasks/record/create.ts";
-import { createRetentionStore } from "./services/tasks/retention/store.ts";
-import { createRunService } from "./services/tasks/runs/service.ts";
-import { createScheduleService } from "./services/tasks/schedules/service.ts";
-import { createScheduleStore } from "./services/tasks/schedules/store.ts";
-import { createTaskService } from "./services/tasks/service.ts";
-import { createTaskStore } from "./services/tasks/store.ts";
-import { createSwarmService } from "./services/tasks/swarms/service.ts";
-import { createTaskWatch, taskEnd } from "./services/tasks/watch.ts";
+import { createTaskServices, openTaskRecord } from "./services/tasks/parts.ts";
+import { taskEnd } from "./services/tasks/watch.ts";
 
 /** A copy of Keelson that runs. */
 export interface Copy {
@@ -110,23 +94,22 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const streams = createEventStreams();
 
   // The services, each given what it needs and nothing else.
-  const taskStore = createTaskStore(database.db);
   const settings = queueTable(config.KEELSON_QUEUES);
-  const { findByDedupeKey } = taskStore;
-  const producer = createTaskProducer({ db: database.db, findByDedupeKey, queues: settings, wake: threads.wakeTasks, now });
-  const watch = createTaskWatch({ store: taskStore, feed: threads.feed });
+  const { wakeTasks: wake, feed } = threads;
+  const record = openTaskRecord({ db: database.db, settings, feed, wake, now });
+  const { create: createTask } = record.producer;
 
-  const notify = createNotifyService({ store: createNotifyStore(database.db), createTask: producer.create, seal });
+  const notify = createNotifyService({ store: createNotifyStore(database.db), createTask, seal });
 
   const auth = opening.adopt(
     await openAuthService({
       db: database.db,
       transact,
       seal,
-      feed: threads.feed,
+      feed,
       limiter,
       sendMail: notify.sendMail,
-      createTask: producer.create,
+      createTask,
       settings: authSettings(config),
       now,
       log,
@@ -136,57 +119,16 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   opening.adopt(startHousekeeping({ log, chores: auth.chores }), (it) => it.stop());
   auth.onRevoked(({ sessionId, minVersion }) => streams.closeFor(({ via }) => isRefused(via, sessionId, minVersion)));
 
-  const contractOf = callableJobs(sandboxBounds(config));
-  const queueService = createQueueService({
+  const taskServices = createTaskServices({
+    db: database.db,
+    record,
     settings,
-    insight: createQueueInsightStore(database.db),
-    store: taskStore,
-    retention: createRetentionStore(database.db),
     queues,
     transact,
-    wake: threads.wakeTasks,
-  });
-  const control = createTaskControl({ store: taskStore, transact, queues, wake: threads.wakeTasks, can: auth.can, now });
-  const tasks = createTaskService({
-    store: taskStore,
-    watch,
+    wake,
     can: auth.can,
-    control,
-    enqueue: producer.enqueueAll,
-    contractOf,
-    knownQueue: queueService.known,
-    assertRoom: queueService.assertRoom,
-  });
-  const board = createBoardService({
-    store: createBoardStore(database.db),
-    tasks: taskStore,
-    control,
-    create: tasks.create,
-    queues: queueService,
-  });
-  const schedules = createScheduleService({
-    store: createScheduleStore(database.db),
-    transact,
-    createTask: producer.create,
-    contractOf,
-    can: auth.can,
+    contractOf: callableJobs(sandboxBounds(config)),
     schedulesMax: config.KEELSON_SCHEDULES_MAX,
-  });
-
-  const longRunning = {
-    store: createLongRunningStore(database.db),
-    can: auth.can,
-    enqueue: producer.enqueue,
-    assertRoom: queueService.assertRoom,
-  };
-  const runs = createRunService(longRunning);
-  const swarms = createSwarmService(longRunning);
-  const imports = createImportService(longRunning);
-  const exports = createExportService({
-    store: createExportStore(database.db),
-    transact,
-    createTask: producer.create,
-    assertRoom: queueService.assertRoom,
     seal,
     now,
   });
@@ -195,11 +137,11 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const sandbox = createSandboxService({
     store: createExecutionStore(database.db),
     transact,
-    createTask: producer.create,
+    createTask,
     can: auth.can,
     execute: threads.sandbox && ((request, signal) => execute(request, signal).catch(sandboxProblem)),
-    taskEnd: (id, signal) => taskEnd(watch, id, signal),
-    endedTasks: taskStore.unsuccessful,
+    taskEnd: (id, signal) => taskEnd(record.watch, id, signal),
+    endedTasks: record.store.unsuccessful,
     now,
   });
 
@@ -225,14 +167,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     ]),
     services: serviceRoutes({
       auth,
-      tasks,
-      queues: queueService,
-      schedules,
-      runs,
-      swarms,
-      exports,
-      imports,
-      board,
+      ...taskServices,
       notify,
       sandbox,
       guards,

@@ -21,7 +21,7 @@ const longRunner = z.object({
 });
 export type LongRunnerRow = z.infer<typeof longRunner>;
 
-const limit = 500;
+const limit = 10_000;
 
 export function createLongRunnerStore(db: Db) {
   return {
