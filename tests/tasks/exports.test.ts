@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import postgres from "postgres";
+import { createExportStore } from "../../app/services/tasks/exports/store.ts";
+import { openDatabase } from "../../db/client.ts";
 import { request, type SignedInUser, signUp } from "../client.ts";
 import { expectProblem, pointersOf } from "../problem.ts";
 import { sharedCopy } from "../shared-copy.ts";
@@ -206,6 +208,20 @@ describe("an import", () => {
     const large = Array.from({ length: 4 }, () => ({ ...schedule, input: { code: "x".repeat(90_000) } }));
     expectProblem(await newImport(user, { ...document, data: { schedules: large } }), "payload_too_large");
   });
+});
+
+test("what has expired is swept away, and nothing else", async () => {
+  const user = await signUp(running.url);
+  const [{ id: old }, kept] = [await newExport(user), await signUp(running.url)];
+  await endOf(`/v1/exports/${old}`, user);
+  const { id: fresh } = await newExport(kept);
+  await database`update data_exports set expires_at = now() - interval '1 second' where id = ${old}`;
+  const client = openDatabase({ url: running.config.DATABASE_URL ?? "", connectionsMax: 1, applicationName: "test" });
+  // The housekeeping of the copy may come first.
+  await createExportStore(client.db).purgeExpired();
+  await client.close();
+  const left = await database`select id from data_exports where id in ${database([old, fresh])}`;
+  expect(left.map(({ id }) => id)).toEqual([fresh]);
 });
 
 test("the end of the account takes its exports", async () => {
