@@ -4,7 +4,7 @@ import { holdsScope, type ScopedService } from "../platform/scopes.ts";
 import type { AppContext } from "./env.ts";
 import type { Check } from "./guard.ts";
 
-/** Whose routes they are, by what stands after `/v1/`. What is not here takes no API key. */
+/** Whose routes they are, by what stands after `/v1/` or `/admin/`. What is not here takes no API key. */
 const serviceOf: Readonly<Record<string, ScopedService>> = {
   me: "auth",
   users: "auth",

@@ -132,10 +132,8 @@ describe("in a browser", () => {
     await until("it failed", async () => (await tasks.status(bad)) === "failed");
     const page = await browser.newPage();
     const strangers: string[] = [];
-    const here = running.url.replace("127.0.0.1", "localhost");
-    page.on("request", (sent) => void (sent.url().startsWith(here) || sent.url().startsWith("data:") || strangers.push(sent.url())));
-    // The cookies are `Secure`; of plain HTTP browsers trust only this name with them.
-    await page.goto(`${here}/admin/queues/queue/${queue}?status=failed`);
+    page.on("request", (sent) => void (sent.url().startsWith(running.url) || sent.url().startsWith("data:") || strangers.push(sent.url())));
+    await page.goto(`${running.url}/admin/queues/queue/${queue}?status=failed`);
     await signInAs(page, adminSettings.KEELSON_ADMIN_EMAIL, adminSettings.KEELSON_ADMIN_PASSWORD);
     await page.getByText("seen in the browser").first().waitFor();
     expect(strangers).toEqual([]);

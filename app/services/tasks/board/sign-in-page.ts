@@ -23,6 +23,7 @@ export const signInPage = formPage({
     const body = await answer.json();
     if (!answer.ok) return say(reasons(body));
     if (body.user.role !== "admin") return say("This account is no administrator's.");
-    location.reload();
+    if ((await fetch("/v1/auth/session")).ok) return location.reload();
+    say("The browser did not keep the cookie of the session. It does so over https, or at http://localhost:" + location.port + location.pathname);
   });`,
 });
