@@ -37,6 +37,7 @@ describe("what is refused leaves nothing behind", () => {
     [{ input, timeoutMs: 0 }, ["/timeoutMs"]],
     [{ input, group: "a/b" }, ["/group"]],
     [{ input, group: "a\u0000b" }, ["/group"]],
+    [{ input, group: "\ud800" }, ["/group"]],
     [{ input, dedupeKey: "" }, ["/dedupeKey"]],
     [{ input, ownerId: "usr_other" }, ["/ownerId"]],
     [{ input, status: "completed" }, ["/status"]],
