@@ -47,7 +47,9 @@ export const activeTask = taskSummary
 
 const day = 86_400_000;
 /** Printable, and without the sign that divides tenants from their groups. */
-const label = z.string().regex(/^[^\p{Cc}\p{Cs}/]{1,128}$/u, { error: "expected 1 to 128 characters, without control characters and slashes" });
+const label = z
+  .string()
+  .regex(/^[^\p{Cc}\p{Cs}/]{1,128}$/u, { error: "expected 1 to 128 characters, without control characters and slashes" });
 
 export const taskInput = z
   .strictObject({
