@@ -1,3 +1,4 @@
+import { Registry } from "prom-client";
 import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
 import { createSandboxClient, isCancelled, isSandboxAway } from "../workers/sandbox-client.ts";
@@ -18,6 +19,7 @@ import { startHousekeeping } from "./platform/housekeeping.ts";
 import { createIdempotencyRecords } from "./platform/idempotency/store.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createTransact } from "./platform/outbox.ts";
+import { registerProcessMetrics } from "./platform/process-metrics.ts";
 import { queueTable } from "./platform/queue/overrides.ts";
 import { migratePostgresQueues } from "./platform/queue/postgres.ts";
 import { createSeal, keyEncryptionKey } from "./platform/seal.ts";
@@ -33,6 +35,7 @@ import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxService } from "./services/sandbox/service.ts";
 import { createExecutionStore } from "./services/sandbox/store.ts";
 import { createTaskServices, openTaskRecord } from "./services/tasks/parts.ts";
+import { registerQueueMetrics } from "./services/tasks/queues/metrics.ts";
 import { taskEnd } from "./services/tasks/watch.ts";
 
 /** A copy of Keelson that runs. */
@@ -156,8 +159,13 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     refusalsPerMinute: config.KEELSON_REFUSED_LIMIT_PER_MINUTE,
     credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
   });
+  const metrics = new Registry();
+  registerProcessMetrics(metrics);
+  registerQueueMetrics({ metrics, queues: taskServices.queues, log });
   const app = createApp({
     log,
+    metrics,
+    metricsToken: config.KEELSON_METRICS_TOKEN,
     trustedProxies: config.KEELSON_TRUST_PROXY,
     corsOrigins: config.KEELSON_CORS_ORIGINS,
     readiness: createReadiness([

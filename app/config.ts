@@ -10,6 +10,7 @@ const roles = ["api", "queue", "bus", "sandbox"] as const;
 
 /** A string that never shows: `doctor` and logs print `[redacted]`. */
 const secretKeys = [
+  "KEELSON_METRICS_TOKEN",
   "DATABASE_URL",
   "DATABASE_REPLICA_URL",
   "REDIS_URL",
@@ -99,6 +100,7 @@ const environment = z.object({
   KEELSON_BREACHED_PASSWORDS_URL: connectionUrl("http:", "https:").optional(),
   KEELSON_EMAIL_VERIFICATION: z.enum(["off", "optional", "required"]).default("optional"),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
+  KEELSON_METRICS_TOKEN: z.string().min(16).max(256).optional(),
   KEELSON_QUEUES: queueOverrides.optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),

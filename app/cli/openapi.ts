@@ -1,6 +1,7 @@
 import { sandboxBounds } from "../config.ts";
 import { createGuards } from "../http/guards.ts";
 import { healthRoutes } from "../http/health.ts";
+import { metricsRoutes } from "../http/metrics.ts";
 import { describeApi } from "../http/openapi.ts";
 import { createRoutes } from "../http/route.ts";
 import type { CommandOptions } from "../main.ts";
@@ -22,6 +23,7 @@ export function run(options: CommandOptions): Promise<number> {
       credentialTriesPerMinute: config.KEELSON_LOGIN_LIMIT_PER_MINUTE,
     });
     api.route("/", healthRoutes({ readiness: neverCalled() }));
+    api.route("/", metricsRoutes({ metrics: neverCalled(), token: undefined }));
     const routes = serviceRoutes({
       auth: neverCalled(),
       tasks: neverCalled(),

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Server } from "bun";
 import { logAccess } from "./access-log.ts";
 import type { AppEnv } from "./env.ts";
+import type { ObserveRequest } from "./metrics.ts";
 import { answerProblem } from "./problem.ts";
 import { RequestContext, type RequestContextOptions } from "./request-context.ts";
 
@@ -12,12 +13,13 @@ export type Answer = (request: Request, server: Server<undefined>) => Response |
  * What surrounds every request, whatever route it meets: it gets its context, the answer gets its headers, the log its line. Around the app
  * and not middleware in it, which costs a promise each on the hot path.
  */
-export function answerWith(app: OpenAPIHono<AppEnv>, options: RequestContextOptions): Answer {
+export function answerWith(app: OpenAPIHono<AppEnv>, options: RequestContextOptions, observe: ObserveRequest): Answer {
   return function answer(request, server) {
     const startedAt = performance.now();
     const context = new RequestContext(request, server, options);
     const finish = (response: Response): Response => {
       for (const [name, value] of context.answerHeaders) response.headers.set(name, value);
+      observe(request.method, response.status, (performance.now() - startedAt) / 1_000);
       logAccess(request, context, { status: response.status, startedAt });
       return response;
     };

@@ -3,12 +3,14 @@ import type { Server } from "bun";
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
+import type { Registry } from "prom-client";
 import { Problem } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import { type Answer, answerWith } from "./answer.ts";
 import { docsRoutes } from "./docs.ts";
 import type { AppContext, AppEnv } from "./env.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
+import { metricsRoutes, requestHistogram } from "./metrics.ts";
 import { answerProblem } from "./problem.ts";
 import { createRoutes } from "./route.ts";
 import { SegmentRouter } from "./segment-router.ts";
@@ -19,6 +21,9 @@ export interface AppDeps {
   /** Origins whose pages may call us and read the answers; none: the browser's own rule stays as it is. */
   readonly corsOrigins: readonly string[];
   readonly readiness: () => Promise<Readiness>;
+  readonly metrics: Registry;
+  /** What a scraper of the metrics has to show; undefined: nothing. */
+  readonly metricsToken: string | undefined;
   /** One set of routes per service. */
   readonly services: readonly OpenAPIHono<AppEnv>[];
 }
@@ -31,9 +36,10 @@ export function createApp(deps: AppDeps): Answer {
 
   if (deps.corsOrigins.length > 0) app.use(crossOrigin(deps.corsOrigins));
   app.route("/", healthRoutes({ readiness: deps.readiness }));
+  app.route("/", metricsRoutes({ metrics: deps.metrics, token: deps.metricsToken }));
   for (const routes of deps.services) app.route("/", routes);
   app.route("/", docsRoutes(app));
-  return answerWith(app, deps);
+  return answerWith(app, deps, requestHistogram(deps.metrics));
 }
 
 export interface HttpServer {

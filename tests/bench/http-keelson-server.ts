@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { Registry } from "prom-client";
 import { authSettings, readConfig } from "../../app/config.ts";
 import { createGuards } from "../../app/http/guards.ts";
 import { createRoutes, type Guards, jsonAnswer, keySecurity } from "../../app/http/route.ts";
@@ -65,6 +66,8 @@ const app = createApp({
   log,
   trustedProxies: config.KEELSON_TRUST_PROXY,
   corsOrigins: [],
+  metrics: new Registry(),
+  metricsToken: undefined,
   readiness: async () => ({ status: "ready", dependencies: {} }),
   services: [authRoutes({ auth, sameOrigin, guards }), benchRoutes(guards)],
 });

@@ -155,7 +155,7 @@ async function useAll(name: string, { token }: SignedInUser): Promise<void> {
     await step(`${name}: the next execution works`, adds);
   }
   await step(`${name}: /docs with its assets`, async () => {
-    for (const path of ["/docs", "/docs/swagger-ui.js", "/docs/swagger-ui.css", "/openapi.json"]) {
+    for (const path of ["/docs", "/docs/swagger-ui.js", "/docs/swagger-ui.css", "/openapi.json", "/metrics"]) {
       const { status } = await request(url(), path);
       expectThat(status === 200, `${path} answers 200, got ${status}`);
     }

@@ -89,7 +89,7 @@ describe("/openapi.json", () => {
 
   test("has every path that a routes file lists at its top, and no other but the tools of development", async () => {
     const listed: string[] = [];
-    for (const file of [...new Glob("app/services/**/routes.ts").scanSync(root), "app/http/health.ts"]) {
+    for (const file of [...new Glob("app/services/**/routes.ts").scanSync(root), "app/http/health.ts", "app/http/metrics.ts"]) {
       const text = await Bun.file(`${root}/${file}`).text();
       for (const [, method, path = ""] of text.matchAll(/^ \* (GET|POST|PUT|PATCH|DELETE) +(\/\S+)/gm)) {
         if (!path.startsWith("/dev/")) listed.push(`${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
@@ -116,7 +116,7 @@ describe("/openapi.json", () => {
     for (const { name, path, method, is } of operationsOf(await fetchDocument())) {
       const isWrite = method !== "GET";
       const expected: readonly (readonly [boolean, number, string])[] = [
-        [!["/healthz", "/readyz"].includes(path), 429, "rate_limited"],
+        [!["/healthz", "/readyz", "/metrics"].includes(path), 429, "rate_limited"],
         [isWrite, 400, "malformed_json"],
         [isWrite, 413, "payload_too_large"],
         [isWrite, 415, "unsupported_media_type"],

@@ -108,7 +108,7 @@ function exampleOf(schema: Schema, schemas: Readonly<Record<string, Schema>>, de
   const choice = schema.oneOf?.[0] ?? schema.anyOf?.[0];
   if (choice) return inner(choice);
   if (schema.allOf) return Object.assign({}, ...schema.allOf.map(inner));
-  switch ([schema.type].flat()[0]) {
+  switch (String([schema.type].flat()[0])) {
     case "object":
       return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, it]) => [name, inner(it)]));
     case "array":

@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import pino from "pino";
+import { Registry } from "prom-client";
 import type { AppEnv } from "../../app/http/env.ts";
 import { createApp, listen } from "../../app/http/server.ts";
 
@@ -17,6 +18,8 @@ export function serveRoutes(routes: OpenAPIHono<AppEnv>, options: { readonly tru
     log: pino({ level: "debug", base: null }, { write: (line: string) => void log.push(JSON.parse(line)) }),
     trustedProxies: options.trustedProxies ?? 0,
     corsOrigins: [],
+    metrics: new Registry(),
+    metricsToken: undefined,
     readiness: async () => ({ status: "ready", dependencies: {} }),
     services: [routes],
   });
