@@ -77,6 +77,8 @@ describe("what it shows and does", () => {
     });
     expect((await call(`/api/queues/${queue}/${good}`)).body.job.returnValue).toMatchObject({ output: 42 });
     expect((await call(`/api/queues/${queue}/${good}/logs`)).status).toBe(200);
+    const farAway = await call(`/api/queues?activeQueue=${queue}&status=completed&page=999999999999999&jobsPerPage=300`);
+    expect([farAway.status, farAway.body.queues.flatMap(({ jobs }: { jobs: unknown[] }) => jobs)]).toEqual([200, []]);
     expect((await call(`/api/queues/${queue}/tsk_nope`)).status).toBe(404);
     expect((await call(`/api/queues/email-send/${good}`)).status).toBe(404);
   }, 30_000);

@@ -20,6 +20,8 @@ export interface BoardServiceDeps {
 /** Bull Board's queues, each with what this administrator does to them. */
 export type BoardService = (actor: Actor, requestId: string) => BullBoardQueues;
 
+/** The database counts its way to a page; whoever looks that far is better served by `GET /v1/tasks`. */
+const offsetMax = 1_000_000;
 /** Lines of a task's log that are shown. */
 const logMax = 1_000;
 /** A page of the board asks once for each queue, all at the same moment. */
@@ -50,6 +52,7 @@ export function createBoardService({ store, tasks, control, create, queues }: Bo
         return { latest: 0, prioritized: 0, "waiting-children": 0, waiting, active, delayed, paused, completed, failed: unsuccessful };
       },
       jobs: async (shown, from, to) => {
+        if (from > offsetMax) return [];
         const rows: TaskRow[] = await store.page(name, shown, { offset: from, limit: to - from + 1 });
         return rows.map((row) => toJob(row, verbs));
       },
