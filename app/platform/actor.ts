@@ -36,4 +36,6 @@ export interface RequestOrigin {
   readonly requestId: string;
   readonly ip: string | undefined;
   readonly userAgent: string | undefined;
+  /** W3C Trace Context, as the request came with it. */
+  readonly traceparent?: string | undefined;
 }

@@ -19,6 +19,9 @@ const prefixes = {
   swarm: "swm",
   export: "exp",
   import: "imp",
+  deadLetter: "dlt",
+  subscription: "sub",
+  delivery: "dlv",
 } as const;
 
 export type IdKind = keyof typeof prefixes;

@@ -1,9 +1,9 @@
 import type { Db, Tx } from "../../db/client.ts";
 import { auditLog, outbox } from "../../db/schema/platform.ts";
+import { toBusEvent } from "./announce.ts";
 import type { BusEvent } from "./bus/port.ts";
 import type { Now } from "./clock.ts";
 import type { EventContract, EventInit } from "./events.ts";
-import { newId } from "./ids.ts";
 
 /** A unit of work: what a verb changes and announces, all or nothing. */
 export interface Unit {
@@ -52,19 +52,6 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
     for (const run of afterwards) run();
     if (announced) deps.wake();
     return result;
-  };
-}
-
-function toBusEvent<Data>(contract: EventContract<string, Data>, event: EventInit<Data>, now: Now): BusEvent {
-  const { subject, audience, origin, data } = event;
-  return {
-    id: newId("event"),
-    type: contract.type,
-    time: now().toISOString(),
-    ...(subject === undefined ? {} : { subject }),
-    ...(audience === undefined ? {} : { audience }),
-    ...(origin === undefined ? {} : { requestId: origin.requestId }),
-    data,
   };
 }
 

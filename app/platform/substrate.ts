@@ -15,7 +15,7 @@ import { openRedis, type RedisTarget } from "./redis.ts";
 
 /** Where a copy finds its stores; the same for each of its threads. */
 export interface SubstrateAddress {
-  readonly config: Pick<Config, "redis" | "KEELSON_KEY_PREFIX">;
+  readonly config: Pick<Config, "redis" | "KEELSON_KEY_PREFIX"> & Partial<Pick<Config, "KEELSON_REDIS_WAIT_REPLICAS">>;
   readonly databaseUrl: string;
 }
 
@@ -32,7 +32,10 @@ export function openQueues({ config, databaseUrl }: SubstrateAddress, options: O
 }
 
 export function openBus({ config, databaseUrl }: SubstrateAddress, options: OpenOptions): Bus {
-  if (config.redis) return createRedisBus({ target: config.redis, prefix: `${config.KEELSON_KEY_PREFIX}:`, log: options.log });
+  if (config.redis) {
+    const { redis: target, KEELSON_KEY_PREFIX: prefix, KEELSON_REDIS_WAIT_REPLICAS: waitReplicas = 0 } = config;
+    return createRedisBus({ target, prefix: `${prefix}:`, waitReplicas, log: options.log });
+  }
   const database = openDatabase({ url: databaseUrl, ...options });
   const bus = createPostgresBus({ sql: database.sql, log: options.log });
   return {

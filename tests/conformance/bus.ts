@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { beginning, compareCursors, isCursor } from "../../app/platform/bus/cursor.ts";
-import type { Bus, BusEvent, ConsumeOptions, StoredEvent } from "../../app/platform/bus/port.ts";
+import type { Bus, BusEvent, StoredEvent } from "../../app/platform/bus/port.ts";
 import { newId } from "../../app/platform/ids.ts";
 import { until } from "../until.ts";
 
@@ -42,14 +42,6 @@ export function collector() {
   };
 }
 
-export const group = (over: Partial<ConsumeOptions> = {}): ConsumeOptions => ({
-  group: "g",
-  from: "start",
-  batchSize: 10,
-  claimAfterMs: 300,
-  ...over,
-});
-
 export function describeBus(name: string, openStore: () => Promise<Store>): void {
   describe(name, () => {
     let store: Store;
@@ -80,14 +72,19 @@ export function describeBus(name: string, openStore: () => Promise<Store>): void
       });
 
       test("events come back whole and in the order they were published", async () => {
-        const full = makeEvent(1, { audience: "usr_1", requestId: "req_1", data: { deep: [1, null, { ok: true }] } });
+        const full = makeEvent(1, {
+          ...{ audience: "usr_1", tenant: "team_1", requestId: "req_1", key: "k", source: "/s", version: 2, actor: "usr_2" },
+          extensions: { a: 1, b: "c", d: true },
+          data: { deep: [1, null, { ok: true }] },
+        });
         const { subject: _, ...bare } = makeEvent(2, { data: null });
         const cursors = await bus.publish([full, bare]);
         const { events, next } = await bus.read({ after: beginning, limit: 10 });
-        expect(events).toEqual([
+        expect(events.map(({ storedAt: _, ...event }) => event)).toEqual([
           { ...full, cursor: cursors[0] ?? "" },
           { ...bare, cursor: cursors[1] ?? "" },
         ]);
+        for (const { storedAt } of events) expect(Math.abs(storedAt - Date.now())).toBeLessThan(60_000);
         expect(next).toBe(cursors[1] ?? "");
         expect(await bus.head()).toBe(next);
         expect(cursors.every(isCursor)).toBe(true);
@@ -132,6 +129,47 @@ export function describeBus(name: string, openStore: () => Promise<Store>): void
         expect(again[3]).toBe(first[0] ?? "");
         expect(again[1]).toBe(again[2] ?? "");
         expect(idsOf((await bus.read({ after: beginning, limit: 10 })).events)).toEqual([a.id, b.id, c.id]);
+      });
+
+      test("events that have something else to be told by: the same id is not the same event", async () => {
+        const [a, b] = [makeEvent(1, { id: "x", uniqueId: "ada x" }), makeEvent(2, { id: "x", uniqueId: "eve x" })];
+        await bus.publish([a, b, a]);
+        await bus.publish([b]);
+        const { events } = await bus.read({ after: beginning, limit: 10 });
+        expect(events.map(({ id, data }) => [id, data])).toEqual([
+          ["x", { n: 1 }],
+          ["x", { n: 2 }],
+        ]);
+        expect(events.every((event) => !("uniqueId" in event))).toBe(true);
+      });
+
+      test("backwards: the newest first, a page at a time", async () => {
+        const { ids } = await publish(25);
+        const first = await bus.readBack({ limit: 10 });
+        const second = await bus.readBack({ before: first.at(-1)?.cursor ?? "", limit: 20 });
+        expect([...idsOf(first), ...idsOf(second)]).toEqual(ids.toReversed());
+        await expect(bus.readBack({ before: "x", limit: 1 })).rejects.toThrow(RangeError);
+      });
+
+      test("the position before a time", async () => {
+        const { ids } = await publish(5);
+        expect((await bus.read({ after: await bus.before(new Date(Date.now() - 60_000)), limit: 10 })).events).toHaveLength(5);
+        expect((await bus.read({ after: await bus.before(new Date(0)), limit: 10 })).events).toHaveLength(5);
+        expect((await bus.read({ after: await bus.before(new Date(Date.now() + 60_000)), limit: 10 })).events).toHaveLength(0);
+        const [third] = (await bus.readBack({ limit: 3 })).slice(2);
+        const from = await bus.before(new Date(third?.storedAt ?? 0));
+        expect(idsOf((await bus.read({ after: from, limit: 10 })).events)).toContain(ids[2] ?? "");
+      });
+
+      test("single events can be removed, and what is left counted", async () => {
+        const { ids, cursors } = await publish(5);
+        expect(await bus.length()).toBe(5);
+        expect(await bus.remove([cursors[1] ?? "", cursors[3] ?? ""])).toBe(2);
+        expect(await bus.remove([])).toBe(0);
+        expect(await bus.length()).toBe(3);
+        const { events, trimmed } = await bus.read({ after: cursors[0] ?? "", limit: 10 });
+        expect(idsOf(events)).toEqual([ids[2] ?? "", ids[4] ?? ""]);
+        expect(trimmed).toBe(false);
       });
 
       test("publishing the same id from two copies at once stores it once", async () => {
@@ -277,19 +315,6 @@ export function describeBus(name: string, openStore: () => Promise<Store>): void
         expect(idsOf(seen.events)).toEqual(ids);
       }, 20_000);
 
-      test("a group goes on after a cut, also one between the handling and its acknowledgement", async () => {
-        const working = await store.openCopy();
-        const seen = collector();
-        let cuts = 0;
-        await working.bus.consume(group(), async (events) => {
-          await seen.take(events);
-          if (cuts++ < 3) working.cut();
-        }).started;
-        const ids: string[] = [];
-        for (let round = 0; round < 5; round += 1) ids.push(...(await publish(10)).ids);
-        await until("everything was handled", () => seen.has(ids), 15_000);
-      }, 20_000);
-
       test("publish rejects within seconds when the store is gone, and so does ping", async () => {
         await publish(1);
         await copy.lose();
@@ -298,152 +323,6 @@ export function describeBus(name: string, openStore: () => Promise<Store>): void
         await expect(bus.ping()).rejects.toThrow();
         expect(performance.now() - since).toBeLessThan(8_000);
       }, 15_000);
-    });
-
-    describeGroups(() => ({ store, bus, publish, secondBus }));
-  });
-}
-
-interface Fixture {
-  readonly store: Store;
-  readonly bus: Bus;
-  publish(count: number): Promise<{ readonly ids: string[] }>;
-  secondBus(): Promise<Bus>;
-}
-
-function describeGroups(fixture: () => Fixture): void {
-  describe("consume", () => {
-    test("from the start, in order, in batches, once", async () => {
-      const { bus, publish } = fixture();
-      const { ids } = await publish(95);
-      const seen = collector();
-      const sizes: number[] = [];
-      bus.consume(group({ batchSize: 20 }), async (events) => {
-        sizes.push(events.length);
-        await seen.take(events);
-      });
-      const live = await publish(5);
-      await until("everything was handled", () => seen.events.length >= 100);
-      expect(idsOf(seen.events)).toEqual([...ids, ...live.ids]);
-      expect(Math.max(...sizes)).toBeLessThanOrEqual(20);
-    });
-
-    test("from the end: only what comes after it began", async () => {
-      const { bus, publish } = fixture();
-      await publish(3);
-      const seen = collector();
-      await bus.consume(group({ from: "end" }), seen.take).started;
-      const { ids } = await publish(3);
-      await until("the new ones were handled", () => seen.events.length >= 3);
-      expect(idsOf(seen.events)).toEqual(ids);
-    });
-
-    test("two groups each get everything", async () => {
-      const { bus, publish } = fixture();
-      const seen = [collector(), collector()] as const;
-      bus.consume(group({ group: "a" }), seen[0].take);
-      bus.consume(group({ group: "b" }), seen[1].take);
-      const { ids } = await publish(30);
-      for (const each of seen) {
-        await until("the group has it", () => each.events.length >= 30);
-        expect(idsOf(each.events)).toEqual(ids);
-      }
-    });
-
-    test("a refused batch is delivered again, and not the ones before it", async () => {
-      const { bus, publish } = fixture();
-      const seen = collector();
-      let refusals = 0;
-      bus.consume(group(), async (events) => {
-        if (events.some((event) => idsOf([event])[0] === bad) && refusals++ < 3) throw new Error("not now");
-        await seen.take(events);
-      });
-      let bad = "";
-      const before = await publish(10);
-      await until("the first were handled", () => seen.events.length >= 10);
-      const poison = makeEvent(0);
-      bad = poison.id;
-      await bus.publish([poison]);
-      await until("the refused one was handled", () => seen.has([bad]));
-      expect(refusals).toBe(4);
-      expect(idsOf(seen.events)).toEqual([...before.ids, bad]);
-    });
-
-    test("a group that stops goes on where it was, in another copy", async () => {
-      const { bus, publish, secondBus } = fixture();
-      const first = collector();
-      const running = bus.consume(group(), first.take);
-      const before = await publish(15);
-      await until("the first half was handled", () => first.events.length >= 15);
-      await running.stop();
-      await running.stop();
-      const meanwhile = await publish(15);
-      const second = collector();
-      (await secondBus()).consume(group({ from: "end" }), second.take);
-      await until("the second half was handled", () => second.events.length >= 15);
-      expect(idsOf(first.events)).toEqual(before.ids);
-      expect(idsOf(second.events)).toEqual(meanwhile.ids);
-    });
-
-    test("what a stopping copy did not finish is done by another", async () => {
-      const { bus, publish, secondBus } = fixture();
-      let refused = 0;
-      const running = bus.consume(group({ claimAfterMs: 60_000, batchSize: 50 }), async () => {
-        refused += 1;
-        throw new Error("never");
-      });
-      const { ids } = await publish(20);
-      await until("it was refused", () => refused > 0);
-      await running.stop();
-      const seen = collector();
-      (await secondBus()).consume(group({ claimAfterMs: 60_000 }), seen.take);
-      await until("everything was handled", () => seen.has(ids));
-    });
-
-    test("two copies work for one group: nothing is lost, nothing is done twice", async () => {
-      const { bus, publish, secondBus } = fixture();
-      const seen = collector();
-      await Promise.all([bus.consume(group(), seen.take).started, (await secondBus()).consume(group(), seen.take).started]);
-      const ids: string[] = [];
-      for (let round = 0; round < 10; round += 1) ids.push(...(await publish(30)).ids);
-      await until("everything was handled", () => seen.events.length >= 300);
-      expect(idsOf(seen.events).toSorted()).toEqual(ids.toSorted());
-    });
-
-    test("a dead copy's work is taken over", async () => {
-      const { store, bus, publish } = fixture();
-      const dying = await store.openCopy();
-      const held = Promise.withResolvers<void>();
-      const taken: string[] = [];
-      await dying.bus.consume(group({ batchSize: 50 }), async (events) => {
-        taken.push(...idsOf(events));
-        await held.promise;
-      }).started;
-      const { ids } = await publish(20);
-      await until("the copy has work in hand", () => taken.length > 0);
-      await dying.lose();
-      const seen = collector();
-      bus.consume(group(), seen.take);
-      await until("another copy has done it", () => seen.has(ids));
-      held.resolve();
-    }, 15_000);
-
-    test("a slow copy that is alive keeps its work", async () => {
-      const { bus, publish, secondBus } = fixture();
-      const { ids } = await publish(1);
-      const held = Promise.withResolvers<void>();
-      const [slow, idle] = [collector(), collector()];
-      await bus.consume(group({ claimAfterMs: 300 }), async (events) => {
-        await slow.take(events);
-        await held.promise;
-      }).started;
-      await until("the slow copy has it", () => slow.has(ids));
-      await (await secondBus()).consume(group({ claimAfterMs: 300 }), idle.take).started;
-      const since = performance.now();
-      await until("four claim times have passed", () => performance.now() - since > 1_200);
-      held.resolve();
-      expect(idle.events).toEqual([]);
-      expect(idsOf(slow.events)).toEqual(ids);
     });
   });
 }

@@ -1,22 +1,20 @@
 import type { Sql } from "postgres";
 import { isDatabaseUnavailable } from "../../../db/unavailable.ts";
 import { withDeadline } from "../deadline.ts";
+import { encodeEvent } from "./encode.ts";
 import type { BusEvent, Cursor } from "./port.ts";
 import { toCursor } from "./postgres-log.ts";
 
-/** An event on its way into the log; its JSON is an object with the names of `BusEvent`, in which `data` is JSON in a string. */
+/** An event on its way into the log; its JSON is an object of the columns, in which `event` is JSON in a string. */
 export interface Append {
   readonly id: string;
   readonly json: string;
 }
 
-/**
- * The second layer of JSON keeps PostgreSQL from looking into `data`: taken apart, a JSON null would become an SQL null, and
- * the escape of a NUL character would be refused.
- */
-export function toAppend(event: BusEvent): Append {
-  const { id, type, time, subject, audience, requestId, data } = event;
-  return { id, json: JSON.stringify({ id, type, time, subject, audience, requestId, data: JSON.stringify(data) ?? "null" }) };
+/** The second layer of JSON keeps PostgreSQL from looking into the event: taken apart, the escape of a NUL character would be refused. */
+export function toAppend({ uniqueId, ...event }: BusEvent): Append {
+  const id = uniqueId ?? event.id;
+  return { id, json: JSON.stringify({ id, type: event.type, event: encodeEvent(event) }) };
 }
 
 /** How long to wait before each repeat when the connection broke or fell silent; ids are unique, so a repeat never stores twice. */
@@ -59,10 +57,10 @@ async function insertAndRepeat(sql: Sql, batch: readonly Append[]): Promise<read
 
 async function insert(sql: Sql, batch: readonly Append[]): Promise<readonly Cursor[]> {
   const stored = await sql<{ id: string; seq: string }[]>`
-    insert into bus_events (id, type, subject, audience, request_id, time, data)
-    select id, type, subject, audience, "requestId", time, data::json
+    insert into bus_events (id, type, event)
+    select id, type, event
     from rows from (json_to_recordset(${`[${batch.map((event) => event.json).join()}]`}::text::json) as (
-      id text, type text, subject text, audience text, "requestId" text, time timestamptz, data text
+      id text, type text, event text
     )) with ordinality order by ordinality
     on conflict (id) do nothing
     returning id, seq::text`;

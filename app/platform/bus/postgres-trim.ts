@@ -1,5 +1,6 @@
 import type { Sql } from "postgres";
-import type { Bus } from "./port.ts";
+import type { Bus, Cursor } from "./port.ts";
+import { toSeq } from "./postgres-log.ts";
 
 /**
  * Removes the beginning of the log and remembers in the same statement how far. By age it walks from the oldest event to the
@@ -25,4 +26,11 @@ export async function trim(sql: Sql, { lengthMax, ageMaxMs }: Parameters<Bus["tr
     )
     select count(*)::int as removed from removed`;
   return row?.removed ?? 0;
+}
+
+export async function removeEvents(sql: Sql, cursors: readonly Cursor[]): Promise<number> {
+  const seqs = JSON.stringify(cursors.map(toSeq));
+  const removed = await sql`
+    delete from bus_events where seq in (select json_array_elements_text(${seqs}::text::json)::bigint) returning 1`;
+  return removed.length;
 }

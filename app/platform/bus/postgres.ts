@@ -6,10 +6,18 @@ import { assertCursor } from "./cursor.ts";
 import { keepLoops } from "./loops.ts";
 import type { Bus, BusEvent, Cursor } from "./port.ts";
 import { type Append, append, toAppend } from "./postgres-append.ts";
-import { consumePostgres } from "./postgres-consume.ts";
-import { type PostgresBusContext, queryMsMax, readHead, readOrigin, readRange } from "./postgres-log.ts";
+import {
+  countEvents,
+  cursorBefore,
+  type PostgresBusContext,
+  queryMsMax,
+  readBackRange,
+  readHead,
+  readOrigin,
+  readRange,
+} from "./postgres-log.ts";
 import { tailPostgres } from "./postgres-tail.ts";
-import { trim } from "./postgres-trim.ts";
+import { removeEvents, trim } from "./postgres-trim.ts";
 import { createWake } from "./postgres-wake.ts";
 
 export interface PostgresBusOptions {
@@ -28,6 +36,8 @@ export function createPostgresBus({ sql, log }: PostgresBusOptions): Bus {
     publish: (events) => Promise.all(events.map(publishOne)),
     head: () => readHead(sql),
     origin: () => readOrigin(sql),
+    before: (time) => cursorBefore(sql, time),
+    readBack: async (range) => readBackRange(sql, range),
     read: async (range) => {
       assertCursor(range.after);
       return readRange(sql, range);
@@ -36,7 +46,8 @@ export function createPostgresBus({ sql, log }: PostgresBusOptions): Bus {
       assertCursor(from);
       return loops.add(tailPostgres(context, from, deliver));
     },
-    consume: (options, handle) => loops.add(consumePostgres(context, options, handle)),
+    length: () => countEvents(sql),
+    remove: (cursors) => removeEvents(sql, cursors),
     trim: (bounds) => trim(sql, bounds),
     ping: async () => {
       await withDeadline("PostgreSQL", queryMsMax, sql`select 1`);

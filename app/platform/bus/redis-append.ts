@@ -1,3 +1,5 @@
+import { ReplyError } from "ioredis";
+import { encodeEvent } from "./encode.ts";
 import type { BusEvent, Cursor } from "./port.ts";
 import { appendScript, isReplyError, runScript } from "./redis-scripts.ts";
 import type { RedisBusContext } from "./redis-stream.ts";
@@ -10,20 +12,30 @@ export interface Append {
 }
 
 const idRememberedSeconds = 600;
+const replicasMsMax = 1_000;
 
-export function toAppend(event: BusEvent, dedupe: boolean): Append {
-  const { id, type, time, subject, audience, requestId, data } = event;
-  const json = JSON.stringify({ id, type, time, subject, audience, requestId, data: data === undefined ? null : data });
-  return { uniqueId: dedupe ? id : "", json };
+export function toAppend({ uniqueId, ...event }: BusEvent, dedupe: boolean): Append {
+  return { uniqueId: uniqueId ?? (dedupe ? event.id : ""), json: encodeEvent(event) };
 }
 
 /** Stores one batch at a time; a second call must wait for the first, because the store remembers one batch per publisher. */
-export function createAppend({ redis, keys }: RedisBusContext): (batch: readonly Append[]) => Promise<readonly Cursor[]> {
+export function createAppend({ redis, keys, waitReplicas }: RedisBusContext): (batch: readonly Append[]) => Promise<readonly Cursor[]> {
   let batchNumber = 0;
+  /** A master that dies takes with it what no replica has: whoever wants none of that lost waits for them. */
+  const replicated = async (): Promise<void> => {
+    if (waitReplicas === 0) return;
+    const replicas = await redis.wait(waitReplicas, replicasMsMax);
+    if (replicas < waitReplicas) throw new ReplyError(`NOREPLICAS ${replicas} of ${waitReplicas} replicas have the events`);
+  };
+
   return async (batch) => {
     batchNumber += 1;
     const args = [String(batchNumber), String(idRememberedSeconds), ...batch.flatMap(({ uniqueId, json }) => [uniqueId, json])];
-    const send = () => runScript(redis, appendScript, { keys: [keys.stream, keys.publisher, keys.seen], args });
+    const send = async () => {
+      const reply = await runScript(redis, appendScript, { keys: [keys.stream, keys.publisher, keys.seen], args });
+      await replicated();
+      return reply;
+    };
     try {
       return asCursors(await send());
     } catch (error) {

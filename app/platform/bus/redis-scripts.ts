@@ -62,21 +62,6 @@ if last then redis.call('SET', KEYS[2], last) end
 return removed
 `);
 
-/**
- * A consumer leaves its group: what it has not acknowledged becomes old enough to be claimed at once, and without such
- * entries its name is forgotten. KEYS: stream. ARGV: group, consumer, the idle time in milliseconds that others claim after.
- */
-export const leaveScript = defineScript(`
-local pending = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1000, ARGV[2])
-if #pending == 0 then return redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2]) end
-local ids = {}
-for i, entry in ipairs(pending) do ids[i] = entry[1] end
-ids[#ids + 1] = 'IDLE'
-ids[#ids + 1] = ARGV[3]
-ids[#ids + 1] = 'JUSTID'
-return #redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, unpack(ids))
-`);
-
 export interface ScriptInput {
   readonly keys: readonly string[];
   readonly args: readonly string[];

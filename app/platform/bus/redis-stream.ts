@@ -2,7 +2,8 @@ import type { Redis } from "ioredis";
 import type { Logger } from "../logger.ts";
 import type { RedisTarget } from "../redis.ts";
 import { assertCursor, beginning, compareCursors } from "./cursor.ts";
-import type { BusEvent, Cursor, ReadResult, StoredEvent } from "./port.ts";
+import { decodeEvent } from "./encode.ts";
+import type { Cursor, ReadResult, StoredEvent } from "./port.ts";
 import { isReplyError } from "./redis-scripts.ts";
 
 /** A stream entry as ioredis gives it; the fields are null for an entry that was trimmed while still pending in a group. */
@@ -25,6 +26,7 @@ export interface RedisBusContext {
   /** For commands that answer at once; blocking reads open their own. */
   readonly redis: Redis;
   readonly keys: BusKeys;
+  readonly waitReplicas: number;
   readonly log: Logger | undefined;
 }
 
@@ -63,11 +65,19 @@ export async function readRange(
   return { events: decodeEntries(asEntries(entries)), next, trimmed };
 }
 
+export async function readBackRange(
+  { redis, keys }: RedisBusContext,
+  { before, limit }: { readonly before?: Cursor; readonly limit: number },
+): Promise<readonly StoredEvent[]> {
+  if (before !== undefined) assertCursor(before);
+  return decodeEntries(asEntries(await redis.xrevrange(keys.stream, before === undefined ? "+" : `(${before}`, "-", "COUNT", limit)));
+}
+
 /** Leaves out what is no event of ours: trimmed entries and foreign writes to the stream. */
 export function decodeEntries(entries: readonly Entry[]): readonly StoredEvent[] {
   return entries.flatMap(([cursor, fields]) => {
     const json = fields?.[0] === "e" ? fields[1] : undefined;
-    return json === undefined ? [] : [{ ...parseEvent(json), cursor }];
+    return json === undefined ? [] : [{ ...decodeEvent(json), cursor, storedAt: Number.parseInt(cursor, 10) }];
   });
 }
 
@@ -77,13 +87,8 @@ export function entriesOfRead(reply: unknown): readonly Entry[] {
 }
 
 /** XRANGE, XREAD, XREADGROUP and XAUTOCLAIM all answer with entries in this one shape; ioredis declares it more loosely. */
-export function asEntries(reply: unknown): readonly Entry[] {
+function asEntries(reply: unknown): readonly Entry[] {
   return (reply ?? []) as readonly Entry[];
-}
-
-/** Only `toAppend` makes what is in the field `e`, so it has the shape of an event. */
-function parseEvent(json: string): BusEvent {
-  return JSON.parse(json) as BusEvent;
 }
 
 function resultsOf(replies: readonly [error: Error | null, result: unknown][] | null): readonly unknown[] {
