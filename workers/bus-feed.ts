@@ -4,7 +4,7 @@ import type { BusThread, MainForBus } from "./protocol.ts";
 
 export interface BusFeed extends Feed {
   /** What the main thread answers to the bus thread. */
-  readonly methods: MainForBus;
+  readonly methods: Pick<MainForBus, "news">;
   /** The bus thread is there, perhaps again: tells it what is watched, and the watchers to look, since news may have been missed. */
   attach(channel: Channel<BusThread>): void;
   /** Has every watcher look again. */

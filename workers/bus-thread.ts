@@ -1,4 +1,5 @@
-import { sandboxBounds } from "../app/config.ts";
+import { publicUrl, sandboxBounds } from "../app/config.ts";
+import { createGroupStore } from "../app/platform/bus/group/store.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { startHousekeeping } from "../app/platform/housekeeping.ts";
@@ -11,6 +12,14 @@ import { createMayAct } from "../app/services/auth/may-act.ts";
 import { createAuthStore } from "../app/services/auth/store.ts";
 import { createTeamStore } from "../app/services/auth/teams/store.ts";
 import { callableJobs } from "../app/services/callable-jobs.ts";
+import { eventCatalogue } from "../app/services/event-catalogue.ts";
+import { createToCloudEvent } from "../app/services/events/cloud-event.ts";
+import { createDeliveryStore } from "../app/services/events/deliveries/store.ts";
+import { createSweepStore } from "../app/services/events/retention/store.ts";
+import { createSweep } from "../app/services/events/retention/sweep.ts";
+import { createForgetExecutions } from "../app/services/sandbox/retention.ts";
+import { createExecutionStore } from "../app/services/sandbox/store.ts";
+import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createInsightStore } from "../app/services/tasks/insight/store.ts";
@@ -24,6 +33,8 @@ import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
 import { startTicker } from "../app/services/tasks/schedules/ticker.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
+import { createEventForwarder } from "./event-forwarder.ts";
+import { startEventGroups } from "./event-groups.ts";
 import type { BusThread, MainForBus, ThreadData } from "./protocol.ts";
 import { runThread } from "./thread-entry.ts";
 
@@ -44,8 +55,14 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
 
   const watched = new Set<string>();
   const head = await bus.head();
+  const forwarder = createEventForwarder({
+    from: head,
+    toCloudEvent: createToCloudEvent({ catalogue: eventCatalogue, publicUrl: publicUrl(data.config) }),
+    forward: (events, through) => main().tell("events", { events, through }),
+  });
   const tail = opening.adopt(
     bus.tail(head, (events) => {
+      forwarder.take(events);
       const subjects = new Set(events.flatMap(({ subject, type }) => [subject ?? type, type].filter((topic) => watched.has(topic))));
       if (subjects.size > 0) main().tell("news", { subjects: [...subjects] });
     }),
@@ -54,14 +71,41 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   await tail.started;
   const schedules = createScheduleStore(database.db);
   const settings = queueTable(data.config.KEELSON_QUEUES);
+  const { config } = data;
+  const sweep = createSweep({
+    bus,
+    store: createSweepStore(database.db),
+    groups: createGroupStore(database.db),
+    transact: createTransact({ db: database.db, now: systemNow, wake: () => undefined }),
+    hours: config.KEELSON_EVENT_RETENTION_HOURS,
+    overrides: config.KEELSON_EVENT_RETENTION ?? {},
+    lengthMax: config.KEELSON_EVENT_LENGTH_MAX,
+    now: systemNow,
+  });
   opening.adopt(
     startHousekeeping({
       log,
       chores: [
-        { name: "trim the event log", run: () => bus.trim({ ageMaxMs: data.config.KEELSON_EVENT_RETENTION_HOURS * 3_600_000 }) },
+        { name: "trim the event log", run: sweep },
         { name: "forget idempotency keys", run: () => purgeIdempotencyKeys(database.db, systemNow) },
         { name: "forget ticks", run: schedules.purgeTicks },
         { name: "forget tasks", run: createForgetEnded({ store: createRetentionStore(database.db), settings, now: systemNow }) },
+        { name: "give up deliveries whose task was ended", run: createDeliveryStore(database.db).abandon },
+        { name: "forget deliveries", run: () => createDeliveryStore(database.db).forget({ deliveredHours: 24, deadDays: 30 }) },
+        {
+          name: "forget effects of events",
+          run: () => createGroupStore(database.db).forgetEffects(data.config.KEELSON_EVENT_RETENTION_HOURS * 2),
+        },
+        { name: "forget dead letters of groups", run: () => createGroupStore(database.db).forgetDeadLetters(30) },
+        {
+          name: "forget executions",
+          run: createForgetExecutions({
+            executions: createExecutionStore(database.db),
+            values: createValueStore(database.db),
+            days: data.config.KEELSON_SANDBOX_RETENTION_DAYS,
+            now: systemNow,
+          }),
+        },
         { name: "forget exports", run: createExportStore(database.db).purgeExpired },
       ],
     }),
@@ -101,8 +145,14 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
     (it) => it.stop(),
   );
 
+  if (data.config.KEELSON_ROLES.includes("bus"))
+    opening.adopt(startEventGroups({ db: database.db, bus, transact, config: data.config, createTask: tasks.create, log }), (it) =>
+      it.stop(),
+    );
+
   const open = opening.move();
   return {
+    follow: ({ patterns }) => ({ since: forwarder.follow(patterns) }),
     watch: ({ subject }) => void watched.add(subject),
     unwatch: ({ subject }) => void watched.delete(subject),
     wakeOutbox: () => relay.wake(),

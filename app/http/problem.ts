@@ -1,13 +1,13 @@
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
 import { isDatabaseUnavailable } from "../../db/unavailable.ts";
-import { type FieldError, Problem, problemTypes } from "../platform/errors.ts";
+import { Problem, problemTypes } from "../platform/errors.ts";
+import { fieldErrors } from "../platform/field-errors.ts";
+import { jsonPointer } from "../platform/json-pointer.ts";
 import { isRedisUnavailable } from "../platform/redis.ts";
 import type { RequestContext } from "./request-context.ts";
 
 const retryAfterSeconds = 2;
-/** Whoever sends ten thousand wrong fields learns enough from some of them. */
-const fieldErrorsMax = 50;
 
 /** Answers any thrown error as `application/problem+json` (RFC 9457). What is not a `Problem` shows no internals. */
 export function answerProblem(error: unknown, context: RequestContext): Response {
@@ -43,7 +43,7 @@ export function rejectInvalid(result: { success: true } | { success: false; targ
   if (!result.success)
     throw new Problem("validation_failed", {
       detail: "One or more fields are not as expected.",
-      errors: toFieldErrors(result.target, result.error),
+      errors: fieldErrors(result.error, (path) => toPointer(result.target, path)),
     });
 }
 
@@ -55,7 +55,7 @@ function toProblem(error: unknown): Problem {
   if (error instanceof HTTPException && error.status === 415) return new Problem("unsupported_media_type");
   if (isClientGone(error)) return new Problem("malformed_json", { detail: "The body did not arrive whole." });
   if (isDatabaseUnavailable(error)) return unavailable("The database is not reachable.", error);
-  if (isRedisUnavailable(error)) return unavailable("Redis is not reachable.", error);
+  if (isRedisUnavailable(error)) return unavailable("Redis is not reachable, or takes no writes now.", error);
   if (isUnstorableText(error))
     return new Problem("validation_failed", { detail: "Text must not contain the NUL character.", cause: error });
   return new Problem("internal", { cause: error });
@@ -83,17 +83,8 @@ function challenge(problem: Problem): string {
   return problem.code === "invalid_token" ? `Bearer realm="keelson", error="invalid_token"` : `Bearer realm="keelson"`;
 }
 
-function toFieldErrors(target: string, error: z.core.$ZodError): FieldError[] {
-  return error.issues.slice(0, fieldErrorsMax).flatMap((issue) => {
-    const paths =
-      issue.code === "unrecognized_keys" ? issue.keys.slice(0, fieldErrorsMax).map((key) => [...issue.path, key]) : [issue.path];
-    const detail = issue.code === "unrecognized_keys" ? "unknown field" : issue.message;
-    return paths.map((path) => ({ pointer: toPointer(target, path), detail }));
-  });
-}
-
 /** RFC 6901 for the body; `query.name` and the like for the rest, which are no JSON documents. */
 function toPointer(target: string, path: readonly PropertyKey[]): string {
   if (target !== "json") return [target === "param" ? "path" : target, ...path.map(String)].join(".");
-  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  return jsonPointer(path);
 }

@@ -6,7 +6,7 @@ import { parseAddress } from "../platform/network.ts";
 
 const acceptableId = /^[\w.=-]{1,128}$/;
 /** W3C Trace Context §3.2: version, trace id, parent id, flags; version ff and ids of zeros are not valid. */
-const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})(?<traceId>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const traceparentShape = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export interface RequestContextOptions {
   readonly log: Logger;
@@ -50,7 +50,14 @@ export class RequestContext {
   }
 
   get origin(): RequestOrigin {
-    return { requestId: this.requestId, ip: this.ip, userAgent: this.#request.headers.get("user-agent")?.slice(0, 512) };
+    const { requestId, ip, traceparent } = this;
+    return { requestId, ip, userAgent: this.#request.headers.get("user-agent")?.slice(0, 512), traceparent };
+  }
+
+  /** Undefined unless it is well formed. */
+  get traceparent(): string | undefined {
+    const given = this.#request.headers.get("traceparent");
+    return given !== null && traceparentShape.test(given) ? given : undefined;
   }
 
   /** Writes lines with the request's id. */
@@ -70,7 +77,7 @@ export class RequestContext {
   }
 
   #trace(): { readonly traceId?: string } {
-    const traceId = traceparentShape.exec(this.#request.headers.get("traceparent") ?? "")?.groups?.traceId;
+    const traceId = this.traceparent?.split("-")[1];
     return traceId ? { traceId } : {};
   }
 }

@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { createRoutes } from "../../app/http/route.ts";
-import { createEventStreams, type EventStreamOptions, type EventStreams, type SseMessage, type SseSource } from "../../app/http/sse.ts";
+import {
+  createEventStreams,
+  type EventStreamOptions,
+  type EventStreams,
+  type SseMessage,
+  type SseSink,
+  type SseSource,
+  type StreamOptions,
+} from "../../app/http/sse.ts";
 import { until } from "../until.ts";
 import { type ServedRoutes, serveRoutes } from "./serve-routes.ts";
 
@@ -15,10 +23,10 @@ afterEach(async () => {
 });
 
 /** The real app with one route, /stream, that answers with `source`. */
-function serve(source: SseSource, options: EventStreamOptions & { readonly endless?: boolean } = {}): Streaming {
+function serve(source: SseSource, options: EventStreamOptions & Partial<StreamOptions> = {}): Streaming {
   const streams = createEventStreams(options);
   const routes = createRoutes();
-  routes.get("/stream", (c) => streams.respond(c, source, { endless: options.endless ?? false }));
+  routes.get("/stream", (c) => streams.respond(c, source, { endless: false, ...options }));
   const running = serveRoutes(routes);
   served.push(running);
   return Object.defineProperties(running, { streams: { value: streams } }) as Streaming;
@@ -72,6 +80,8 @@ async function open(url: string) {
   return { answer, received, reading, drop: () => abort.abort() };
 }
 
+const encode = (event: string, data: unknown, id = "0") =>
+  new TextEncoder().encode(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 const count = (text: string, part: string) => text.split(part).length - 1;
 
 describe("what is written", () => {
@@ -139,6 +149,57 @@ describe("heartbeat", () => {
     end();
     await reading;
     expect(count(received.text, "id: 1\n")).toBe(1);
+  });
+});
+
+describe("a source that writes by itself", () => {
+  test("what it writes goes out at once; heartbeats come with the position; then it is asked again", async () => {
+    const over = Promise.withResolvers<void>();
+    let sink: SseSink | undefined;
+    const running = serve(
+      async function* () {
+        yield { id: "1", event: "n", data: 1 };
+        yield {
+          attach: async (given) => {
+            sink = given;
+            await over.promise;
+          },
+        };
+        yield { id: "4", event: "n", data: 4 };
+      },
+      { heartbeatMs: 50, position: () => "3" },
+    );
+    const { received, reading } = await open(running.url);
+    const written = await until("it is live", () => sink);
+    await until("it has room", () => written.write(encode("n", 2, "2")));
+    await until("it came", () => received.text.includes("id: 2\n"));
+    await until("a heartbeat says where it is", () => count(received.text, ": heartbeat\nid: 3\n\n") >= 2);
+    over.resolve();
+    await reading;
+    expect(received.text.replaceAll(": heartbeat\nid: 3\n\n", "")).toBe(
+      "retry: 2000\n\nid: 1\nevent: n\ndata: 1\n\nid: 2\nevent: n\ndata: 2\n\nid: 4\nevent: n\ndata: 4\n\n",
+    );
+    expect(written.write(encode("n", 5))).toBe(false);
+  });
+
+  test("the client goes away, and the shutdown ends it", async () => {
+    const state = { left: 0 };
+    const running = serve(
+      async function* (signal) {
+        try {
+          yield { attach: () => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())) };
+        } finally {
+          state.left += 1;
+        }
+      },
+      { endless: true },
+    );
+    const [first, second] = [await open(running.url), await open(running.url)];
+    first.drop();
+    await until("it is left", () => state.left === 1 && running.streams.open === 1);
+    await running.streams.drain(new AbortController().signal);
+    await second.reading;
+    await until("both are left", () => state.left === 2);
   });
 });
 
@@ -258,6 +319,39 @@ describe("a client that does not read", () => {
     for (const socket of deaf) socket.destroy();
     await until("the flood is over", () => flood.streams.open === 0);
   });
+
+  test("a source that writes by itself is refused while the client has not taken what came before, and the client is cut", async () => {
+    const state = { taken: 0, refused: 0, rounds: 0, left: 0 };
+    const megabyte = encode("n", "x".repeat(1_000_000));
+    const running = serve(
+      async function* (signal) {
+        try {
+          for (;;) {
+            state.rounds += 1;
+            yield {
+              attach: async (sink) => {
+                while (!signal.aborted && sink.write(megabyte)) {
+                  state.taken += 1;
+                  await Bun.sleep(1);
+                }
+                state.refused += 1;
+              },
+            };
+          }
+        } finally {
+          state.left += 1;
+        }
+      },
+      { stalledMs: 200, heartbeatMs: 100 },
+    );
+    const socket = await deafClient(running.url);
+    await until("it is cut", () => running.streams.open === 0 && state.left === 1);
+    expect(state.taken).toBeLessThan(40);
+    expect(state.refused).toBeGreaterThan(0);
+    expect(running.log.find(({ msg }) => msg === "event stream cut: the client does not read")).toBeDefined();
+    await running.stop(new AbortController().signal);
+    socket.destroy();
+  }, 20_000);
 
   async function deafClient(url: string): Promise<Socket> {
     const { hostname, port } = new URL(url);

@@ -1,0 +1,30 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { Seal } from "../../../platform/seal.ts";
+
+/** Standard Webhooks: 24 to 64 random bytes, base64, after `whsec_`. */
+const prefix = "whsec_";
+const secretBytes = 32;
+
+const signingSecret = z.object({ secret: z.string(), expiresAt: z.iso.datetime().optional() });
+/** The newest first; the others sign until they expire. */
+const signingSecrets = z.array(signingSecret).min(1);
+export type SigningSecrets = z.infer<typeof signingSecrets>;
+
+export function newSigningSecret(): string {
+  return `${prefix}${randomBytes(secretBytes).toString("base64")}`;
+}
+
+export function sealSecrets(seal: Pick<Seal, "seal">, secrets: SigningSecrets): Uint8Array {
+  return seal.seal(Buffer.from(JSON.stringify(secrets)));
+}
+
+/** Throws when they were sealed with another key-encryption key. */
+export function openSecrets(seal: Pick<Seal, "open">, sealed: Uint8Array): SigningSecrets {
+  return signingSecrets.parse(JSON.parse(Buffer.from(seal.open(sealed)).toString()));
+}
+
+/** Those that sign at this time. */
+export function validSecrets(secrets: SigningSecrets, at: Date): string[] {
+  return secrets.filter(({ expiresAt }) => expiresAt === undefined || Date.parse(expiresAt) > at.getTime()).map(({ secret }) => secret);
+}
