@@ -98,7 +98,8 @@ describe("reuse of an old token ends the whole family (RFC 9700 §4.14.2)", () =
     await refresh((await refresh(user.refreshToken)).body.refreshToken);
     await refresh(user.refreshToken);
     const [event] = await until("the event is on the bus", async () => {
-      const rows = await database`select data::text as data from bus_events where type = 'session.revoked' and audience = ${user.id}`;
+      const rows = await database`select event::json->>'data' as data from bus_events
+        where type = 'session.revoked' and event::json->>'audience' = ${user.id}`;
       return rows.length > 0 ? rows : undefined;
     });
     expect(JSON.parse(event?.data)).toEqual({ userId: user.id, reason: "reuse" });

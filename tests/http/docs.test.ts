@@ -8,7 +8,12 @@ import { sharedCopy } from "../shared-copy.ts";
 const root = new URL("../..", import.meta.url).pathname;
 const methods = ["get", "post", "put", "patch", "delete"];
 /** All other bodies are required. */
-const optionalBodies = ["POST /v1/queues/{name}/redrive"];
+const optionalBodies = [
+  "POST /v1/events/groups/{name}/redrive",
+  "POST /v1/subscriptions/{id}/redrive",
+  "POST /v1/subscriptions/{id}/rotate-secret",
+  "POST /v1/queues/{name}/redrive",
+];
 const running = sharedCopy();
 
 // biome-ignore lint/suspicious/noExplicitAny: a JSON document whose shape these tests establish
@@ -78,12 +83,12 @@ describe("/openapi.json", () => {
       const declared = (is.parameters ?? []).filter((parameter: Json) => parameter.in === "path").map((parameter: Json) => parameter.name);
       expect(declared, name).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => parameter));
       if (is.requestBody)
-        expect([name, method, Object.keys(is.requestBody.content), is.requestBody.required || optionalBodies.includes(name)]).toEqual([
+        expect([
           name,
           method,
-          ["application/json"],
-          true,
-        ]);
+          Object.keys(is.requestBody.content).filter((type) => !type.includes("cloudevents")),
+          is.requestBody.required || optionalBodies.includes(name),
+        ]).toEqual([name, method, ["application/json"], true]);
     }
   });
 

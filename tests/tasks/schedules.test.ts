@@ -47,7 +47,7 @@ test("a schedule ticks, end to end: its tasks are the owner's, run, and are anno
   });
   expect(ended[0].error.message).toContain("on schedule");
   const types = await until("the events are out", async () => {
-    const rows = await sql`select type from bus_events where subject = ${id} order by seq`;
+    const rows = await sql`select type from bus_events where event::json->>'subject' = ${id} order by seq`;
     return rows.some(({ type }) => type === "schedule.deleted") && rows.map(({ type }) => type);
   });
   expect([types[0], types[1], types.at(-1)]).toEqual(["schedule.created", "schedule.ticked", "schedule.deleted"]);

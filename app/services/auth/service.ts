@@ -11,13 +11,14 @@ import type { TaskProducer } from "../tasks/record/create.ts";
 import { createAccountService } from "./accounts/service.ts";
 import { createProveAddress } from "./address-proof/service.ts";
 import { createAddressProofStore } from "./address-proof/store.ts";
+import { apiKeyChanged, apiKeyRevoked, apiKeyRotated } from "./api-keys/events.ts";
 import { openApiKeys } from "./api-keys/open.ts";
 import { createCan } from "./can.ts";
 import { createAnswerFirst } from "./email/answer-first.ts";
 import { createTellOwner } from "./email/known-address.ts";
 import { createMailedLinks } from "./email/links.ts";
 import { createEmailService } from "./email/service.ts";
-import { apiKeyChanged, apiKeyRevoked, apiKeyRotated, sessionChanged, sessionRevoked } from "./events.ts";
+import { sessionChanged, sessionRevoked } from "./events.ts";
 import { createAccountInvitations } from "./invitations/service.ts";
 import { createInvitationStore } from "./invitations/store.ts";
 import { createLogIn } from "./log-in.ts";
@@ -38,6 +39,7 @@ import { createAssertRecentLogIn } from "./sessions/recent-log-in.ts";
 import { createSessionStore } from "./sessions/store.ts";
 import type { AuthSettings } from "./settings.ts";
 import { createAuthStore } from "./store.ts";
+import { teamCreated, teamDeleted, teamMemberJoined, teamMemberRemoved } from "./teams/events.ts";
 import { createLimitInvitations } from "./teams/invitation-limits.ts";
 import { createInvitationService } from "./teams/invitations.ts";
 import { createLeaveTeams } from "./teams/leave-all.ts";
@@ -47,6 +49,7 @@ import { createTeamStore } from "./teams/store.ts";
 import { type AccessTokens, createAccessTokens } from "./tokens/access-tokens.ts";
 import { startRevocations } from "./tokens/revocations.ts";
 import { openSigningKeys } from "./tokens/signing-keys.ts";
+import { createStatementSigner } from "./tokens/statements.ts";
 import { createTokenStore } from "./tokens/store.ts";
 import { createCloseAccount } from "./users/close.ts";
 import { createUserService } from "./users/service.ts";
@@ -247,6 +250,9 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     /** For the services that cost something. */
     spend: apiKeys.credits.spend,
     can: createCan({ teamRole: teamStore.roleOf }),
+    teamsOf: (userId: string) => teamStore.idsOf(userId, db),
+    /** The types of events that say that somebody came to a team or left one. */
+    membershipTypes: [teamCreated, teamDeleted, teamMemberJoined, teamMemberRemoved].map(({ type }) => type),
     accounts,
     accountInvitations,
     users,
@@ -256,6 +262,7 @@ export async function openAuthService({ db, transact, seal, feed, limiter, sendM
     sessions,
     refresh,
     signingKeys,
+    signStatement: createStatementSigner({ signingKeys, issuer: settings.issuer, now }),
     /** Takes access tokens and API keys. */
     verify: ((token, from) =>
       token.startsWith(apiKeyPrefix) ? apiKeys.verify(token) : accessTokens.verify(token, from)) satisfies AccessTokens["verify"],

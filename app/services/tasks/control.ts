@@ -1,6 +1,7 @@
 import type { Actor } from "../../platform/actor.ts";
 import type { Now } from "../../platform/clock.ts";
 import { Problem } from "../../platform/errors.ts";
+import { addressedTo } from "../../platform/events.ts";
 import type { Transact } from "../../platform/outbox.ts";
 import type { QueueName } from "../../platform/queue/catalogue.ts";
 import type { Queues } from "../../platform/queue/port.ts";
@@ -45,8 +46,8 @@ export function createTaskControl({ store, transact, queues, wake, can, now }: T
     const moved = await transact(async (unit) => {
       const [taken] = await taskRecord.move([{ id, round: undefined, from: predecessorsOf(wanted.to), ...wanted }], unit.tx);
       if (!taken) return undefined;
-      const { queue, status, lastSeq: seq, ownerId } = taken;
-      unit.publish(taskChanged, { subject: id, ...(ownerId ? { audience: ownerId } : {}), data: { queue, status, seq } });
+      const { queue, status, lastSeq: seq } = taken;
+      unit.publish(taskChanged, { subject: id, ...addressedTo(taken), data: { queue, status, seq } });
       return taken;
     });
     const after = await store.find(id);

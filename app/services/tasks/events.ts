@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { taskEventTypes, taskStatuses } from "../../../db/schema/tasks.ts";
-import { defineEvent } from "../../platform/events.ts";
+import { eventsOf } from "../../platform/events.ts";
+
+const event = eventsOf("tasks");
 
 /** One entry of a task's history, as its stream shows it. */
 export const taskEvent = z.object({
@@ -10,31 +12,48 @@ export const taskEvent = z.object({
 });
 export type TaskEvent = z.infer<typeof taskEvent>;
 
-/** The subject is the task. What it carries is in its history, up to `seq`. */
-export const taskChanged = defineEvent({
+export const taskChanged = event({
   type: "task.changed",
+  description: "A task has another status. What it carries is in its history, up to `seq`. The subject is the task.",
   data: z.object({ queue: z.string(), status: z.enum(taskStatuses), seq: z.number().int() }),
 });
 
-/** The subject is the task. It has run for long, and what was done about it. */
-export const taskLongRunning = defineEvent({
+export const taskLongRunning = event({
   type: "task.long_running",
+  description: "A task has run for long, and what was done about it. The subject is the task.",
   data: z.object({ queue: z.string(), elapsedMs: z.number(), step: z.enum(["warn", "pause", "stop"]) }),
 });
 
 const alarm = z.object({ queue: z.string(), state: z.enum(["begun", "over"]), value: z.number(), threshold: z.number() });
-/** The subject of these is the queue. Many wait; `value` counts no further than the threshold. */
-export const queueHighDepth = defineEvent({ type: "queue.high_depth", data: alarm });
-/** The first in line has waited for long; milliseconds. */
-export const queueStuck = defineEvent({ type: "queue.stuck", data: alarm });
-/** The workers of a queue are nearly all busy; `value` is which part of what may run does, 0 to 1. */
-export const taskHighLoad = defineEvent({ type: "task.high_load", data: alarm });
-/** A large part of what ended lately failed; 0 to 1. */
-export const queueErrorRate = defineEvent({ type: "queue.error_rate", data: alarm });
+export const queueHighDepth = event({
+  type: "queue.high_depth",
+  description: "Many wait in a queue; `value` counts no further than the threshold. The subject is the queue.",
+  audience: "admins",
+  data: alarm,
+});
+export const queueStuck = event({
+  type: "queue.stuck",
+  description: "The first in line has waited for long; milliseconds. The subject is the queue.",
+  audience: "admins",
+  data: alarm,
+});
+export const taskHighLoad = event({
+  type: "task.high_load",
+  description: "The workers of a queue are nearly all busy; `value` is which part of what may run does, 0 to 1. The subject is the queue.",
+  audience: "admins",
+  data: alarm,
+});
+export const queueErrorRate = event({
+  type: "queue.error_rate",
+  description: "A large part of what ended lately failed; 0 to 1. The subject is the queue.",
+  audience: "admins",
+  data: alarm,
+});
 
-/** The subject is the queue. A worker thread runs more or fewer of its jobs at once. */
-export const queueScaled = defineEvent({
+export const queueScaled = event({
   type: "queue.scaled",
+  description: "A worker thread runs more or fewer of a queue's jobs at once. The subject is the queue.",
+  audience: "admins",
   data: z.object({
     queue: z.string(),
     node: z.string(),
@@ -45,12 +64,24 @@ export const queueScaled = defineEvent({
   }),
 });
 
-/** The subject is the queue. */
-export const queuePaused = defineEvent({ type: "queue.paused", data: z.object({ queue: z.string() }), audited: true });
-/** Dead letters were forgotten: how many, and up to which moment of their end. */
-export const deadLettersPurged = defineEvent({
+export const queuePaused = event({
+  type: "queue.paused",
+  description: "A queue's tasks wait from now on. The subject is the queue.",
+  audience: "admins",
+  data: z.object({ queue: z.string() }),
+  audited: true,
+});
+export const deadLettersPurged = event({
   type: "queue.dead_letters_purged",
+  description: "Dead letters were forgotten: how many, and up to which moment of their end. The subject is the queue.",
+  audience: "admins",
   data: z.object({ queue: z.string(), before: z.string(), purged: z.number() }),
   audited: true,
 });
-export const queueResumed = defineEvent({ type: "queue.resumed", data: z.object({ queue: z.string() }), audited: true });
+export const queueResumed = event({
+  type: "queue.resumed",
+  description: "A queue's tasks are worked again. The subject is the queue.",
+  audience: "admins",
+  data: z.object({ queue: z.string() }),
+  audited: true,
+});

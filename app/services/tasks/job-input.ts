@@ -1,4 +1,5 @@
 import { Problem } from "../../platform/errors.ts";
+import { jsonPointer } from "../../platform/json-pointer.ts";
 import type { JobContract } from "../../platform/queue/job.ts";
 
 /** What one task may carry. */
@@ -13,11 +14,6 @@ export function parseJobInput(contract: JobContract, input: unknown, at: readonl
   if (parsed.success) return parsed.data;
   throw new Problem("validation_failed", {
     detail: `The input is not what ${contract.name} takes.`,
-    errors: parsed.error.issues.map(({ path, message }) => ({ pointer: pointerTo([...at, ...path]), detail: message })),
+    errors: parsed.error.issues.map(({ path, message }) => ({ pointer: jsonPointer([...at, ...path]), detail: message })),
   });
-}
-
-/** RFC 6901. */
-function pointerTo(path: readonly PropertyKey[]): string {
-  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }

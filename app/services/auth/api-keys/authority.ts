@@ -2,8 +2,8 @@ import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import type { Now } from "../../../platform/clock.ts";
 import type { EventInit } from "../../../platform/events.ts";
 import type { Unit } from "../../../platform/outbox.ts";
-import { apiKeyChanged, apiKeyRevoked, type KeyRevocationReason } from "../events.ts";
 import type { Revocations } from "../tokens/revocations.ts";
+import { apiKeyChanged, apiKeyRevoked, type KeyRevocationReason } from "./events.ts";
 import type { ApiKeyRow, ApiKeyStore, KeyHolder } from "./store.ts";
 
 /** Who acts, from which request. */

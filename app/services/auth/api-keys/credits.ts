@@ -2,7 +2,7 @@ import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
-import { apiKeyHardLimitCrossed, apiKeySoftLimitCrossed } from "../events.ts";
+import { apiKeyHardLimitCrossed, apiKeySoftLimitCrossed } from "./events.ts";
 import type { ApiKeyStore, Spent } from "./store.ts";
 
 export interface CreditDeps {

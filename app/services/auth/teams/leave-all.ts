@@ -1,7 +1,7 @@
 import type { RequestOrigin } from "../../../platform/actor.ts";
 import type { Unit } from "../../../platform/outbox.ts";
 import type { Call, KeyAuthority } from "../api-keys/authority.ts";
-import { teamDeleted, teamMemberRemoved, teamOwnerChanged } from "../events.ts";
+import { teamDeleted, teamMemberRemoved, teamOwnerChanged } from "./events.ts";
 import type { TeamStore } from "./store.ts";
 
 export interface LeaveTeamsDeps {
@@ -23,11 +23,11 @@ export function createLeaveTeams({ store, keys }: LeaveTeamsDeps): LeaveTeams {
     if (heir === undefined) {
       await keys.endAll(unit, { teamId }, { reason: "team_deleted", ...from });
       await store.delete(teamId, unit.tx);
-      unit.publish(teamDeleted, { subject: teamId, audience: userId, ...from, data: {} });
+      unit.publish(teamDeleted, { subject: teamId, audience: userId, tenant: teamId, ...from, data: {} });
       return;
     }
     await store.setRole({ teamId, userId: heir }, "owner", unit.tx);
-    unit.publish(teamOwnerChanged, { subject: teamId, audience: heir, ...from, data: { from: userId, to: heir } });
+    unit.publish(teamOwnerChanged, { subject: teamId, audience: heir, tenant: teamId, ...from, data: { from: userId, to: heir } });
   };
 
   return async (unit, userId, origin) => {
@@ -38,7 +38,7 @@ export function createLeaveTeams({ store, keys }: LeaveTeamsDeps): LeaveTeams {
       const role = await store.roleOf(teamId, userId, unit.tx);
       await store.removeMember(teamId, userId, unit.tx);
       await keys.endAll(unit, { teamId, madeBy: userId }, { reason: "member_removed", ...from });
-      unit.publish(teamMemberRemoved, { subject: teamId, audience: userId, ...from, data: { userId } });
+      unit.publish(teamMemberRemoved, { subject: teamId, audience: userId, tenant: teamId, ...from, data: { userId } });
       if (role === "owner") await handOn(unit, teamId, { userId, from });
     }
     return ids.length;

@@ -5,9 +5,9 @@ import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { Call, KeyAuthority } from "../api-keys/authority.ts";
-import { teamCreated, teamDeleted, teamMemberChanged, teamMemberRemoved, teamOwnerChanged, teamRenamed } from "../events.ts";
 import { sessionOf } from "../sessions/service.ts";
 import type { AuthStore, UserRow } from "../store.ts";
+import { teamCreated, teamDeleted, teamMemberChanged, teamMemberRemoved, teamOwnerChanged, teamRenamed } from "./events.ts";
 import { assertOutranks, assertRuns, type Membership, type MemberTeam } from "./membership.ts";
 import type { memberRequest, pageQuery, teamRequest } from "./schema.ts";
 import type { MemberRow, TeamStore } from "./store.ts";
@@ -161,5 +161,5 @@ function assertMayOwn(user: UserRow | undefined): void {
 
 /** The event is about the team, and for whom it concerns to see. */
 export function addressOf(team: { readonly id: string }, audience: string, { actor, origin }: Call) {
-  return { subject: team.id, audience, actorId: actor.userId, origin };
+  return { subject: team.id, audience, tenant: team.id, actorId: actor.userId, origin };
 }

@@ -1,6 +1,17 @@
 import { z } from "zod";
-import { defineEvent } from "../../../platform/events.ts";
+import { eventsOf } from "../../../platform/events.ts";
 
-/** The subject of both is the export. A copy of everything leaves: that is for the audit log. */
-export const exportRequested = defineEvent({ type: "export.requested", audited: true, data: z.object({ taskId: z.string() }) });
-export const exportDownloaded = defineEvent({ type: "export.downloaded", audited: true, data: z.object({}) });
+const event = eventsOf("tasks");
+
+export const exportRequested = event({
+  type: "export.requested",
+  description: "A copy of all that is known of a user is being made. The subject is the export.",
+  audited: true,
+  data: z.object({ taskId: z.string() }),
+});
+export const exportDownloaded = event({
+  type: "export.downloaded",
+  description: "A copy of all that is known of a user was fetched. The subject is the export.",
+  audited: true,
+  data: z.object({}),
+});

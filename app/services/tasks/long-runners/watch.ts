@@ -1,6 +1,7 @@
 import { keepRunning, pause } from "../../../platform/bus/keep-running.ts";
 import type { Running } from "../../../platform/bus/port.ts";
 import type { Now } from "../../../platform/clock.ts";
+import { addressedTo } from "../../../platform/events.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import { type LongRunning, type QueueTable, queueNames } from "../../../platform/queue/catalogue.ts";
@@ -36,13 +37,13 @@ export function startLongRunnerWatch(deps: LongRunnerWatchDeps): Running {
 
   const take = (rung: Rung, runner: LongRunnerRow) =>
     transact(async (unit) => {
-      const { id, queue, ownerId } = runner;
+      const { id, queue } = runner;
       const elapsedMs = Math.round(runner.elapsedMs);
       const [moved] = await taskRecord.move([stepFor(rung, runner, now())], unit.tx);
       if (!moved) return;
       if (rung === "warn") await store.warned(runner, unit.tx);
       if (rung === "pause") await store.paused(id, unit.tx);
-      const address = { subject: id, ...(ownerId ? { audience: ownerId } : {}) };
+      const address = { subject: id, ...addressedTo(moved) };
       unit.publish(taskLongRunning, { ...address, data: { queue, elapsedMs, step: rung } });
       unit.publish(taskChanged, { ...address, data: { queue, status: moved.status, seq: moved.lastSeq } });
       log.warn({ taskId: id, queue, elapsedMs, step: rung }, "a task runs for long");

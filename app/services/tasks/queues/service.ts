@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { type Actor, ownershipOf } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
+import { addressedTo } from "../../../platform/events.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import { type QueueName, type QueueTable, queueNames } from "../../../platform/queue/catalogue.ts";
 import type { Queues } from "../../../platform/queue/port.ts";
@@ -130,8 +131,8 @@ export function createQueueService({ settings, insight, store, retention, queues
             ids.map((id) => ({ id, round: undefined, ...retried })),
             unit.tx,
           );
-          for (const { id, status, lastSeq: seq, ownerId } of moved)
-            unit.publish(taskChanged, { subject: id, ...(ownerId ? { audience: ownerId } : {}), data: { queue, status, seq } });
+          for (const { id, status, lastSeq: seq, ...of } of moved)
+            unit.publish(taskChanged, { subject: id, ...addressedTo(of), data: { queue, status, seq } });
           return moved.length;
         });
       }

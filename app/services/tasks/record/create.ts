@@ -18,6 +18,8 @@ export interface TaskRequest<Input = unknown> {
   readonly ownerId?: string;
   /** Whose it is, if not the owner's own. */
   readonly teamId?: string;
+  /** Whose share of the queue work of the system takes, when it is done for somebody who does not see it. */
+  readonly tenant?: string;
   /** Divides what the tenant gets among its own groups. */
   readonly group?: string;
   /** How large the tenant's share is beside others'. */
@@ -126,7 +128,7 @@ export function createTaskProducer({ db, findByDedupeKey, queues, wake, now }: P
 }
 
 /** `tenant` or `tenant/group`: a tenant has one share, however many groups it makes. */
-function groupKeyOf({ ownerId, teamId, group }: Pick<TaskRequest, "ownerId" | "teamId" | "group">): string {
-  const tenant = teamId ?? ownerId ?? "system";
+function groupKeyOf({ ownerId, teamId, tenant: given, group }: Pick<TaskRequest, "ownerId" | "teamId" | "tenant" | "group">): string {
+  const tenant = teamId ?? ownerId ?? given ?? "system";
   return group === undefined ? tenant : `${tenant}/${group}`;
 }

@@ -60,6 +60,7 @@ const moved = z.object({
   id: z.string(),
   queue: z.enum(queueNames),
   ownerId: z.string().nullable(),
+  teamId: z.string().nullable(),
   status: z.enum(taskStatuses),
   lastSeq: z.number(),
 });
@@ -114,7 +115,7 @@ export const taskRecord = {
       sql`, told as (
         insert into outbox (payload)
         select json_agg(json_strip_nulls(json_build_object('id', "eventId", 'type', ${taskChanged.type}::text, 'time', ${at.toISOString()}::text,
-          'subject', id, 'audience', owner_id, 'data', json_build_object('queue', queue, 'status', status, 'seq', last_seq))))
+          'subject', id, 'audience', case when team_id is null then owner_id end, 'tenant', team_id, 'data', json_build_object('queue', queue, 'status', status, 'seq', last_seq))))
         from moved having count(*) > 0
       )`,
     ),
@@ -159,12 +160,12 @@ async function move(moves: readonly TaskMove[], on: Queryable, also: SQL): Promi
           last_seq = t.last_seq + r.count
         from r
         where t.id = r.id and t.id = any(array(select id from r)) and (r.round is null or t.round = r.round) and t.status = any(string_to_array(r."from", ','))
-        returning t.id, t.queue, t.owner_id, t.status, t.last_seq, r.count, r.entries, r."eventId"
+        returning t.id, t.queue, t.owner_id, t.team_id, t.status, t.last_seq, r.count, r.entries, r."eventId"
       ), written as (
         insert into task_events (task_id, seq, entries)
         select id, last_seq - count + 1, entries::json from moved where count > 0
       )${also}
-      select id, queue, owner_id as "ownerId", status, last_seq as "lastSeq" from moved`);
+      select id, queue, owner_id as "ownerId", team_id as "teamId", status, last_seq as "lastSeq" from moved`);
   return z.array(moved).parse([...rows]);
 }
 

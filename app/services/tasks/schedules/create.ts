@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
+import { addressedTo } from "../../../platform/events.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import type { JobContract } from "../../../platform/queue/job.ts";
@@ -61,7 +62,7 @@ export function createCreateSchedule({ store, transact, contractOf, schedulesMax
         unit.tx,
       );
       const { cron, everyMs, timezone } = timing;
-      const address = { subject: row.id, audience: row.ownerId, actorId, ...(origin ? { origin } : {}) };
+      const address = { subject: row.id, ...addressedTo(row), actorId, ...(origin ? { origin } : {}) };
       unit.publish(scheduleCreated, { ...address, data: { queue, cron, everyMs, timezone } });
       return toScheduleView(row);
     });

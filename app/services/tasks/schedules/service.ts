@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { type Actor, ownershipOf, type RequestOrigin } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
+import { addressedTo } from "../../../platform/events.ts";
 import type { Unit } from "../../../platform/outbox.ts";
 import type { Can } from "../../auth/can.ts";
 import type { TaskRequest } from "../record/create.ts";
@@ -141,6 +142,6 @@ function orKeep<T>(given: T | undefined, kept: T): T {
   return given === undefined ? kept : given;
 }
 
-function addressOf(row: Pick<ScheduleRow, "id" | "ownerId">, { actor, origin }: Call) {
-  return { subject: row.id, audience: row.ownerId, actorId: actor.userId, origin };
+function addressOf(row: Pick<ScheduleRow, "id" | "ownerId" | "teamId">, { actor, origin }: Call) {
+  return { subject: row.id, ...addressedTo(row), actorId: actor.userId, origin };
 }

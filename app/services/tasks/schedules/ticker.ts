@@ -2,6 +2,7 @@ import type { Queryable } from "../../../../db/client.ts";
 import { pause } from "../../../platform/bus/keep-running.ts";
 import type { Running } from "../../../platform/bus/port.ts";
 import { Problem } from "../../../platform/errors.ts";
+import { addressedTo } from "../../../platform/events.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { ContractOf } from "./create.ts";
@@ -75,7 +76,7 @@ export function startTicker({ store, transact, createTask, contractOf, mayAct, l
     if (ticks.length === 0) return settled;
     const contract = contractOf(row.queue);
     const parsed = contract?.input.safeParse(row.input);
-    const address = { subject: id, audience: row.ownerId };
+    const address = { subject: id, ...addressedTo(row) };
     if (!contract || !parsed?.success) {
       const error = contract ? "The input is no longer what the queue expects." : `The queue ${row.queue} no longer takes tasks from you.`;
       unit.publish(scheduleFailed, { ...address, data: { queue: row.queue, error } });
