@@ -9,3 +9,9 @@ declare module "*.guest.js" {
   const source: string;
   export default source;
 }
+
+/** The absolute path of the type stripper, a CommonJS file. */
+declare module "@swc/wasm-typescript/wasm.js" {
+  const path: string;
+  export default path;
+}

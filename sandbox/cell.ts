@@ -1,27 +1,58 @@
-import type { CellCommand, CellMessage } from "./cell-messages.ts";
-import { createEngine, type Engine } from "./engine.ts";
+import { type CellCommand, type CellMessage, createCallClient } from "./cell-messages.ts";
+import { createEngine } from "./engine.ts";
 import type { ExecutionRequest } from "./execution.ts";
-import { dieWithParent } from "./parent-death.ts";
+import { openLogTrail } from "./log-trail.ts";
+import { openTypeStripper, type StripTypes } from "./type-stripping.ts";
+import { becomeUnprivileged } from "./unprivileged.ts";
 
 /** The main function of a cell's process. It must be spawned with an IPC channel and ends the process when that closes. */
 export async function runCell(): Promise<void> {
-  dieWithParent();
   process.on("disconnect", () => process.exit(0));
   // Ctrl-C reaches the whole process group: the supervisor decides when a cell ends, so that running programs may finish.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
-  const engine = createEngine();
+  const folder = process.cwd();
+  const [trail, stripper, calls] = [openLogTrail(folder), openTypeStripper(folder), createCallClient(send)];
+  const rssBytes = createMemoryWatch();
+  let current: string | undefined;
+
+  const loadStripper = async (): Promise<StripTypes> => {
+    const id = current ?? "";
+    send({ kind: "loading", id });
+    // What follows holds the thread: the message has to be gone by then.
+    await new Promise(setImmediate);
+    const strip = stripper();
+    send({ kind: "loaded", id });
+    return strip;
+  };
+  const engine = createEngine({ loadStripper, ask: calls.askFor, onLog: trail.add });
+
+  const execute = async (request: ExecutionRequest): Promise<void> => {
+    current = request.id;
+    const report = await engine.execute(request);
+    send({ kind: "outcome", id: request.id, ...report, rssBytes: rssBytes() });
+    calls.clear();
+    trail.clear();
+    await engine.prepare();
+  };
+
   await engine.prepare();
-  // The supervisor sends one command at a time, so no queue is needed here.
-  process.on("message", (command: CellCommand) => void answer(engine, command.request));
+  becomeUnprivileged();
+  // The supervisor sends one program at a time, so no queue is needed here.
+  process.on("message", (command: CellCommand) => (command.kind === "execute" ? void execute(command.request) : calls.take(command)));
   send({ kind: "ready" });
 }
 
-async function answer(engine: Engine, request: ExecutionRequest): Promise<void> {
-  const { outcome, spoiled } = await engine.execute(request);
-  const cpu = process.cpuUsage();
-  const message: CellMessage = { kind: "outcome", id: request.id, outcome, cpuMsTotal: (cpu.user + cpu.system) / 1_000 };
-  send(spoiled === undefined ? message : { ...message, spoiled });
-  await engine.prepare();
+const runsPerLook = 16;
+
+/** A look at the process's memory costs as much as a small program; it is worth one now and then. */
+function createMemoryWatch(): () => number {
+  let runs = 0;
+  let rssBytes = 0;
+  return () => {
+    if (runs % runsPerLook === 0) rssBytes = process.memoryUsage.rss();
+    runs += 1;
+    return rssBytes;
+  };
 }
 
 function send(message: CellMessage): void {

@@ -2,14 +2,18 @@
 export interface Deadline {
   /** Once true, the program is over, whatever it does next. Unlike an error's name, it cannot forge this. */
   expired(): boolean;
-  elapsedMs(): number;
+  leftMs(): number;
+  /** For time that was not the program's own. */
+  extend(byMs: number): void;
 }
 
 export function createDeadline(timeoutMs: number): Deadline {
-  const startedAt = performance.now();
-  const endsAt = startedAt + timeoutMs;
+  let endsAt = performance.now() + timeoutMs;
   return {
     expired: () => performance.now() >= endsAt,
-    elapsedMs: () => performance.now() - startedAt,
+    extend: (byMs) => {
+      endsAt += byMs;
+    },
+    leftMs: () => Math.max(0, endsAt - performance.now()),
   };
 }

@@ -1,18 +1,42 @@
+import { createRealClock, createVirtualClock } from "./clock.ts";
+import { cpuMs } from "./cpu-time.ts";
 import { createDeadline } from "./deadline.ts";
-import type { ExecutionOutcome, ExecutionRequest, Receipt } from "./execution.ts";
+import type { AskHost, ExecutionOutcome, ExecutionRequest, Receipt } from "./execution.ts";
 import { createGuest, type Guest } from "./guest.ts";
+import { createGuestCalls, refusal } from "./guest-calls.ts";
 import type { GuestRun } from "./host-api.ts";
 import { defaultLimits, fixedLimits, wasmPagesFor } from "./limits.ts";
-import { createLogCapture } from "./log-capture.ts";
+import { createLogCapture, type OnLog } from "./log-capture.ts";
 import { assertInputSize, MarshalError } from "./marshal.ts";
-import { outOfMemory, outOfTime, ProgramStopped, runProgram } from "./program.ts";
+import { outOfMemory, outOfTime, ProgramStopped } from "./program.ts";
 import { engineBuild } from "./quickjs-module.ts";
 import { newSeed, seedStateText } from "./seed.ts";
+import { checkSource, runSource } from "./source.ts";
+import type { StripTypes } from "./type-stripping.ts";
+
+/** One execution and what it is done with. */
+interface Execution extends Pick<EngineOptions, "loadStripper"> {
+  readonly guest: Guest;
+  readonly request: ExecutionRequest;
+  readonly ask: AskHost;
+  readonly onLog: OnLog | undefined;
+}
 
 export interface ExecutionReport {
   readonly outcome: ExecutionOutcome;
+  /** CPU time of this process since it began. */
+  readonly cpuMsTotal: number;
   /** Set, with the reason, when the program broke the engine: the process that ran it should be replaced. */
   readonly spoiled?: string;
+}
+
+export interface EngineOptions {
+  /** Loads what strips types; its time is not the program's. */
+  readonly loadStripper: () => Promise<StripTypes>;
+  /** Answers the uses of capabilities. */
+  readonly ask?: (request: ExecutionRequest) => AskHost;
+  /** Told of each line a program writes, while it runs. */
+  readonly onLog?: OnLog;
 }
 
 export interface Engine {
@@ -25,7 +49,7 @@ export interface Engine {
 type Conclusion = Pick<ExecutionOutcome, "status" | "output" | "error">;
 
 /** Programs that want another memory size than the default get an instance of their own; the last such one is kept. */
-export function createEngine(): Engine {
+export function createEngine({ loadStripper, ask = askNobody, onLog }: EngineOptions): Engine {
   const defaultPages = wasmPagesFor(defaultLimits.memoryBytes);
   const guests = new Map<number, Guest>();
   let abandoned = false;
@@ -49,9 +73,9 @@ export function createEngine(): Engine {
     },
     execute: async (request) => {
       const tooLarge = refusalOf(request);
-      if (tooLarge) return { outcome: refuse(request, tooLarge) };
+      if (tooLarge) return { outcome: refuse(request, tooLarge), cpuMsTotal: cpuMs() };
       const guest = await guestFor(request.memoryBytes);
-      const report = execute(guest, request);
+      const report = await execute({ guest, request, loadStripper, ask: ask(request), onLog });
       // Memory never shrinks: an instance that grew large is left to the collector.
       const keep = report.spoiled === undefined && guest.heapBytesPeak() <= fixedLimits.heapBytesKept;
       if (keep) guest.reset();
@@ -80,36 +104,56 @@ function assertCodeSize(code: string): void {
 
 function refuse(request: ExecutionRequest, error: MarshalError): ExecutionOutcome {
   const spent = { wallMs: 0, cpuMs: 0, memoryBytesPeak: 0, hostCalls: 0 };
-  const receipt: Receipt = { ...spent, seed: request.seed ?? newSeed(), engine: engineBuild };
+  const receipt: Receipt = { ...spent, ...termsOf(request, request.seed ?? newSeed()) };
   return { status: "failed", error: { name: "InputError", message: error.message }, logs: [], receipt };
 }
 
-function execute(guest: Guest, request: ExecutionRequest): ExecutionReport {
-  const seed = request.seed ?? newSeed();
-  const cpuBefore = process.cpuUsage();
-  const run: GuestRun = { deadline: createDeadline(request.timeoutMs), logs: createLogCapture(), hostCalls: 0 };
-  const { conclusion, spoiled } = conclude(guest, () => {
-    guest.begin(run, request.inputText, seedStateText(seed));
-    return runProgram(guest, request.code);
-  });
-  const wallMs = run.deadline.elapsedMs();
-  const cpu = process.cpuUsage(cpuBefore);
-  const receipt: Receipt = {
-    wallMs,
-    cpuMs: (cpu.user + cpu.system) / 1_000,
-    memoryBytesPeak: guest.heapBytesPeak(),
-    hostCalls: run.hostCalls,
-    seed,
-    engine: engineBuild,
-  };
-  const outcome: ExecutionOutcome = { ...conclusion, logs: run.logs.entries(), receipt };
-  return spoiled === undefined ? { outcome } : { outcome, spoiled };
+/** The part of a receipt that is known before the program runs. */
+function termsOf(request: ExecutionRequest, seed: string) {
+  const { timeoutMs, memoryBytes, deterministic = false } = request;
+  return { seed, engine: engineBuild, deterministic, limits: { timeoutMs, memoryBytes, hostCallsMax: fixedLimits.hostCallsMax } };
 }
 
-function conclude(guest: Guest, body: () => unknown): { conclusion: Conclusion; spoiled?: string } {
+async function execute(execution: Execution): Promise<ExecutionReport> {
+  const { guest, request, ask, onLog } = execution;
+  const { deterministic = false, capabilities = [] } = request;
+  const seed = request.seed ?? newSeed();
+  const cpuMsBefore = cpuMs();
+  const run: GuestRun = {
+    deadline: createDeadline(request.timeoutMs),
+    clock: deterministic ? createVirtualClock() : createRealClock(),
+    logs: createLogCapture(onLog),
+    calls: createGuestCalls(ask),
+    granted: capabilities,
+    hostCalls: 0,
+    foreignCpuMs: 0,
+  };
+  const { conclusion, spoiled } = await conclude(guest, () => {
+    guest.begin(run, request.inputText, seedStateText(seed));
+    return request.checkOnly ? checkSource(execution) : runSource(execution);
+  });
+  const wallMs = run.clock.elapsedMs();
+  const cpuMsTotal = cpuMs();
+  const receipt: Receipt = {
+    wallMs,
+    cpuMs: deterministic ? wallMs : cpuMsTotal - cpuMsBefore - run.foreignCpuMs,
+    memoryBytesPeak: guest.heapBytesPeak(),
+    hostCalls: run.hostCalls,
+    ...termsOf(request, seed),
+  };
+  const outcome: ExecutionOutcome = { ...conclusion, logs: run.logs.entries(), receipt, ...debugOf(request, run) };
+  return spoiled === undefined ? { outcome, cpuMsTotal } : { outcome, cpuMsTotal, spoiled };
+}
+
+function debugOf({ debug }: ExecutionRequest, { recorder }: GuestRun): Pick<ExecutionOutcome, "debug"> {
+  if (!debug?.trace && !debug?.profile) return {};
+  return { debug: recorder?.report() ?? { unavailable: "the code did not compile, is larger than 128 KiB, or can't be taken apart" } };
+}
+
+async function conclude(guest: Guest, body: () => Promise<unknown>): Promise<{ conclusion: Conclusion; spoiled?: string }> {
   guest.takeRefusal();
   try {
-    const output = body();
+    const output = await body();
     return { conclusion: output === undefined ? { status: "succeeded" } : { status: "succeeded", output } };
   } catch (error) {
     if (error instanceof ProgramStopped) return { conclusion: stoppedConclusion(error) };
@@ -131,3 +175,5 @@ function brokenConclusion(guest: Guest, error: unknown): Conclusion {
   }
   return { status: "failed", error: { name: "EngineError", message: "the program broke the engine, which was discarded" } };
 }
+
+const askNobody = () => async () => refusal("HostError", "there is nobody to answer");

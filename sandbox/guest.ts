@@ -1,16 +1,21 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten-core";
+import { createRealClock } from "./clock.ts";
 import { createDeadline } from "./deadline.ts";
-import { createHostLog, type GuestRun } from "./host-api.ts";
+import { createGuestCalls, refusal } from "./guest-calls.ts";
+import { evaluateScripts, type PreludeFunction } from "./guest-scripts.ts";
+import type { GuestRun } from "./host-api.ts";
 import { fixedLimits } from "./limits.ts";
 import { createLogCapture } from "./log-capture.ts";
-import prelude from "./prelude.guest.js" with { type: "text" };
 import { openQuickJsModule } from "./quickjs-module.ts";
+import { hooks, type Recorder } from "./recorder.ts";
 import { assertMemoryLayout, takeSnapshot } from "./snapshot.ts";
+
+/** UTF-8 of a UTF-16 unit, and the engine's copy of it. */
+const bytesPerCharMax = 5;
+const charsAlwaysFit = 4_096;
 
 /** What the binding answers: a handle under `value`, or the one of what was thrown under `error`. */
 export type GuestResult = ReturnType<QuickJSContext["callFunction"]>;
-
-type PreludeFunction = "begin" | "enterModule" | "unwrapCompletion" | "chooseOutput" | "encodeOutput" | "describeError";
 
 /**
  * A runtime and global object in an instance of their own, put back byte for byte between programs. That is as fresh as
@@ -24,6 +29,10 @@ export interface Guest {
   run(): GuestRun;
   /** Lays out what depends on the request. Throws when the guest has no room for its input. */
   begin(run: GuestRun, inputText: string | undefined, seedStateText: string): void;
+  /** Tells what instrumented code does to the recorder. */
+  watch(recorder: Recorder): void;
+  /** Hands the program the answers that have come to its calls. */
+  takeAnswers(): void;
   call(name: PreludeFunction, ...values: QuickJSHandle[]): GuestResult;
   takeRefusal(): boolean;
   heapBytesPeak(): number;
@@ -31,18 +40,18 @@ export interface Guest {
 }
 
 export async function createGuest(memoryBytes: number): Promise<Guest> {
-  const { quickjs, memory, takeRefusal } = await openQuickJsModule(memoryBytes);
+  let run = noRun();
+  const { quickjs, memory, takeRefusal } = await openQuickJsModule(memoryBytes, () => run.clock.nowMs());
   assertMemoryLayout(memory);
-  let run: GuestRun = { deadline: createDeadline(Number.POSITIVE_INFINITY), logs: createLogCapture(), hostCalls: 0 };
   const runtime = quickjs.newRuntime({
-    interruptHandler: () => run.deadline.expired(),
+    interruptHandler: () => {
+      run.clock.tick();
+      return run.deadline.expired();
+    },
     maxStackSizeBytes: fixedLimits.stackBytes,
   });
   const context = runtime.newContext();
-  const functions = evaluatePrelude(
-    context,
-    createHostLog(context, () => run),
-  );
+  const functions = evaluateScripts(context, () => run);
   const snapshot = takeSnapshot(memory);
 
   const call = (name: PreludeFunction, ...values: QuickJSHandle[]): GuestResult =>
@@ -55,7 +64,19 @@ export async function createGuest(memoryBytes: number): Promise<Guest> {
     begin: (next, inputText, seedStateText) => {
       run = next;
       const input = inputText === undefined ? context.undefined : context.newString(inputText);
-      context.unwrapResult(call("begin", input, context.newString(seedStateText)));
+      const granted = context.newString(JSON.stringify(next.granted));
+      context.unwrapResult(call("begin", input, context.newString(seedStateText), granted));
+    },
+    watch: (recorder) => {
+      run.recorder = recorder;
+      context.unwrapResult(call("watch", context.newString(JSON.stringify(hooks))));
+    },
+    takeAnswers: () => {
+      for (let next = run.calls.take(); next; next = run.calls.take()) {
+        const { ok, text } = next.answer;
+        if (text.length > charsAlwaysFit) context.unwrapResult(call("makeRoom", context.newNumber(text.length * bytesPerCharMax)));
+        call("settleCall", context.newNumber(next.id), ok ? context.true : context.false, context.newString(text));
+      }
     },
     call,
     takeRefusal,
@@ -64,17 +85,15 @@ export async function createGuest(memoryBytes: number): Promise<Guest> {
   };
 }
 
-function evaluatePrelude(context: QuickJSContext, log: QuickJSHandle): Record<PreludeFunction, QuickJSHandle> {
-  const setUp = context.unwrapResult(context.evalCode(prelude, "sandbox.js", { type: "global", strip: true }));
-  const limits = context.newString(JSON.stringify(fixedLimits));
-  const functions = context.unwrapResult(context.callFunction(setUp, context.undefined, log, limits));
-  const read = (name: PreludeFunction): QuickJSHandle => context.getProp(functions, name);
+/** Between programs nothing runs that would ask. */
+function noRun(): GuestRun {
   return {
-    begin: read("begin"),
-    enterModule: read("enterModule"),
-    unwrapCompletion: read("unwrapCompletion"),
-    chooseOutput: read("chooseOutput"),
-    encodeOutput: read("encodeOutput"),
-    describeError: read("describeError"),
+    deadline: createDeadline(Number.POSITIVE_INFINITY),
+    clock: createRealClock(),
+    logs: createLogCapture(),
+    calls: createGuestCalls(async () => refusal("HostError", "no program runs")),
+    granted: [],
+    hostCalls: 0,
+    foreignCpuMs: 0,
   };
 }

@@ -17,6 +17,12 @@ export const fixedLimits = {
   logEntriesMax: 1_000,
   logCharsMax: 64 * kibibyte,
   logMessageCharsMax: 8 * kibibyte,
+  /** Uses of capabilities. */
+  hostCallsMax: 100,
+  argumentCharsMax: 256 * kibibyte,
+  traceLinesMax: 10_000,
+  /** Larger code is run without being watched: taking it apart would cost more than the program may. */
+  debugCodeBytesMax: 128 * kibibyte,
   errorNameCharsMax: 128,
   errorMessageCharsMax: 4 * kibibyte,
   /**

@@ -3,6 +3,8 @@ import { fixedLimits } from "./limits.ts";
 
 const levels = ["debug", "log", "info", "warn", "error"] as const;
 
+export type OnLog = (entry: GuestLog) => void;
+
 export interface LogCapture {
   /** False once the program has said all it may; that is recorded as a last entry. */
   add(levelIndex: number, message: string, atMs: number): boolean;
@@ -10,10 +12,14 @@ export interface LogCapture {
 }
 
 /** Keeps what a program writes to its console, up to a number of entries and of characters. */
-export function createLogCapture(): LogCapture {
+export function createLogCapture(onLog: OnLog = () => undefined): LogCapture {
   const entries: GuestLog[] = [];
   let chars = 0;
   let full = false;
+  const keep = (entry: GuestLog) => {
+    entries.push(entry);
+    onLog(entry);
+  };
   return {
     add: (levelIndex, message, atMs) => {
       if (full) return false;
@@ -21,10 +27,10 @@ export function createLogCapture(): LogCapture {
       full = entries.length >= fixedLimits.logEntriesMax || chars > fixedLimits.logCharsMax;
       if (full) {
         const bounds = `${fixedLimits.logEntriesMax} entries or ${fixedLimits.logCharsMax} characters`;
-        entries.push({ level: "warn", message: `log truncated: more than ${bounds}`, atMs });
+        keep({ level: "warn", message: `log truncated: more than ${bounds}`, atMs });
         return false;
       }
-      entries.push({ level: levels[levelIndex] ?? "log", message, atMs });
+      keep({ level: levels[levelIndex] ?? "log", message, atMs });
       return true;
     },
     entries: () => entries,

@@ -27,11 +27,21 @@ export function decodeOutput(answer: string): unknown {
     case undefined:
       return undefined;
     case "=":
-      return parseOutput(body);
+      return readable(() => parseOutput(body));
     case "!":
-      throw new MarshalError(refusalMessage(parseText(body)));
+      throw new MarshalError(readable(() => refusalMessage(parseText(body))));
     default:
       throw new MarshalError("output is unreadable");
+  }
+}
+
+/** The encoder writes nothing that can't be read; what claims to be its answer might. */
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MarshalError) throw error;
+    throw new MarshalError("output is unreadable");
   }
 }
 
@@ -91,10 +101,17 @@ function parseText(text: string): unknown {
 export function decodeGuestError(answer: string): GuestError {
   const { name, message, stack } = readDescription(answer);
   const place = new RegExp(`${programFile.replace(".", "\\.")}:(\\d{1,7})(?::(\\d{1,7}))?`).exec(stack);
-  const error = { name, message };
+  const visible = visibleStack(stack);
+  const error = { name, message, ...(visible === "" ? {} : { stack: visible }) };
   if (place === null) return error;
   const line = Number(place[1]);
   return place[2] === undefined ? { ...error, line } : { ...error, line, column: Number(place[2]) };
+}
+
+/** Without the frames of the prelude, which are none of the program's. */
+function visibleStack(stack: string): string {
+  const lines = stack.split("\n").filter((line) => line !== "" && !line.includes("sandbox.js"));
+  return lines.join("\n");
 }
 
 function readDescription(answer: string): { name: string; message: string; stack: string } {

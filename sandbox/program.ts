@@ -18,30 +18,38 @@ export class ProgramStopped extends Error {
 /** Numbers QuickJS gives its ways to evaluate; the binding's options cannot say the second. */
 const evalFlags = { script: 0, asyncScript: 1 << 7, module: 1 } as const;
 const compileOnly = 1 << 5;
-type ProgramKind = keyof typeof evalFlags;
+export type ProgramKind = keyof typeof evalFlags;
+
+export interface Program {
+  readonly code: string;
+  readonly kind: ProgramKind;
+}
 
 /** Jobs run between two looks at the clock: a program made of nothing but tiny jobs rarely reaches the interrupt handler. */
 const jobsPerBatch = 64;
 
 /** Runs a program to its end and returns its output. Throws ProgramStopped; anything else thrown means a broken engine. */
-export function runProgram(guest: Guest, code: string): unknown {
-  const kind = detectKind(guest, code);
+export async function runProgram(guest: Guest, { code, kind }: Program): Promise<unknown> {
   const evaluated = unwrap(guest, guest.context.evalCode(code, programFile, evalFlags[kind]));
-  const completion = settle(guest, evaluated);
-  const value = settle(guest, finish(guest, kind, completion));
-  const output = settle(guest, unwrap(guest, guest.call("chooseOutput", value)));
+  const completion = await settle(guest, evaluated);
+  const value = await settle(guest, finish(guest, kind, completion));
+  const output = await settle(guest, unwrap(guest, guest.call("chooseOutput", value)));
   return readOutput(guest, output);
 }
 
+/** Throws ProgramStopped with the SyntaxError when the code is no program. */
+export function assertCompiles(guest: Guest, { code, kind }: Program): void {
+  unwrap(guest, guest.context.evalCode(code, programFile, evalFlags[kind] | compileOnly));
+}
+
 /** Compiles without running, because a SyntaxError at run time could be the program's own, and running twice is no option. */
-function detectKind(guest: Guest, code: string): ProgramKind {
+export function detectKind(guest: Guest, code: string): ProgramKind {
   if (!/\b(?:export|import|await)\b/.test(code)) return "script";
-  const candidates: ProgramKind[] = ["script"];
-  if (/\bawait\b/.test(code)) candidates.push("asyncScript");
-  if (/\b(?:export|import)\b/.test(code)) candidates.push("module");
-  const last = candidates.pop() ?? "script";
-  // The last one's error is the one to tell, so it is found by evaluating.
-  return candidates.find((kind) => compiles(guest, code, kind)) ?? last;
+  // A script takes `await (…)` for a call of a function of that name, so it comes second.
+  const candidates: ProgramKind[] = /\bawait\b/.test(code) ? ["asyncScript", "script"] : ["script"];
+  // When none compiles, the error of what it most looks like is the one to tell, and is found by evaluating: a module can't be let go once it was only compiled.
+  const likeliest = /\b(?:export|import)\b/.test(code) ? "module" : candidates[0];
+  return candidates.find((kind) => compiles(guest, code, kind)) ?? likeliest ?? "script";
 }
 
 function compiles(guest: Guest, code: string, kind: ProgramKind): boolean {
@@ -63,9 +71,15 @@ function finish(guest: Guest, kind: ProgramKind, completion: QuickJSHandle): Qui
   }
 }
 
-/** Runs jobs until none is left, then takes the value out of `handle` if that is a promise. Thenables are left alone. */
-function settle(guest: Guest, handle: QuickJSHandle): QuickJSHandle {
+/** Runs jobs until none is left and no answer of the host is to come, then takes the value out of `handle` if that is a promise. Thenables are left alone. */
+async function settle(guest: Guest, handle: QuickJSHandle): Promise<QuickJSHandle> {
   runJobs(guest);
+  const { calls, deadline } = guest.run();
+  while (calls.pending()) {
+    await calls.news(deadline.leftMs());
+    guest.takeAnswers();
+    runJobs(guest);
+  }
   const state = guest.context.getPromiseState(handle);
   switch (state.type) {
     case "fulfilled":

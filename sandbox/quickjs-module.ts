@@ -16,20 +16,45 @@ export interface QuickJsModule {
 
 let compiled: Promise<WebAssembly.Module> | undefined;
 
-/** A fresh instance in which a guest can use about `memoryBytes`, and never more. */
-export async function openQuickJsModule(memoryBytes: number): Promise<QuickJsModule> {
+/** A fresh instance in which a guest can use about `memoryBytes`, and never more. `nowMs` is all it learns of the time. */
+export async function openQuickJsModule(memoryBytes: number, nowMs: () => number): Promise<QuickJsModule> {
   compiled ??= compile();
   const wasmModule = compiled;
   const memory = new WebAssembly.Memory({ initial: wasmPagesMin, maximum: wasmPagesFor(memoryBytes) });
   const takeRefusal = watchGrowth(memory);
-  const emscriptenModule = withoutPrinting();
-  // As a function, so that the compilation goes on while the rest of the binding is imported.
-  const variant = newVariant(baseVariant, { wasmModule: () => wasmModule, wasmMemory: memory, emscriptenModule, log: ignore });
+  const emscriptenModule = { ...withoutPrinting(), instantiateWasm: instantiateWith(wasmModule, nowMs) };
+  const variant = newVariant(baseVariant, { wasmMemory: memory, emscriptenModule, log: ignore });
   return { quickjs: await newQuickJSWASMModuleFromVariant(variant), memory, takeRefusal };
 }
 
 async function compile(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await Bun.file(wasmPath).arrayBuffer());
+}
+
+type InstantiateWasm = NonNullable<NonNullable<CustomizeVariantOptions["emscriptenModule"]>["instantiateWasm"]>;
+
+/** The build's only way to the time is one import, which Emscripten binds to `Date.now`. */
+function instantiateWith(wasmModule: Promise<WebAssembly.Module>, nowMs: () => number): InstantiateWasm {
+  return async (imports, onSuccess) => {
+    const [clocks, patched] = withClock({ ...imports } as Imports, nowMs);
+    if (clocks !== 1) throw new Error(`the QuickJS build has ${clocks} clocks instead of one`);
+    const instance = await WebAssembly.instantiate(await wasmModule, patched as Parameters<typeof WebAssembly.instantiate>[1]);
+    onSuccess(instance);
+    return instance.exports;
+  };
+}
+
+type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+function withClock(imports: Imports, nowMs: () => number): [clocks: number, imports: Imports] {
+  let clocks = 0;
+  const replace = ([name, value]: [string, unknown]): [string, unknown] => {
+    if (typeof value !== "function" || !/Date\.now\(\)/.test(String(value))) return [name, value];
+    clocks += 1;
+    return [name, nowMs];
+  };
+  const patched = Object.entries(imports).map(([module, members]) => [module, Object.fromEntries(Object.entries(members).map(replace))]);
+  return [clocks, Object.fromEntries(patched)];
 }
 
 /** Emscripten grows memory by calling `grow` on this very object, which is the only place a refusal can be seen for certain. */

@@ -6,6 +6,9 @@ const pageBytes = 64 * 1024;
  */
 export const memoryLayout = { breakAddress: 86_864, heapStart: 5_341_184, staticBytes: 2 * pageBytes } as const;
 
+/** The word tells where the heap ends once the build has started, which has taken about 8 000 bytes of it by then. */
+const startedBytes = 8_192;
+
 /** An instance's memory as it was, brought back by copying: every program starts from the same bytes as the one before. */
 export interface Snapshot {
   restore(): void;
@@ -21,8 +24,7 @@ export function assertMemoryLayout(memory: WebAssembly.Memory): void {
 /** Copies static data and heap. The stack between them is left out: between two programs nothing on it is alive. */
 export function takeSnapshot(memory: WebAssembly.Memory): Snapshot {
   const heapEnd = readBreak(memory);
-  // The word is where the heap stood once the build had started, so a little of the heap is below it.
-  const highStart = memoryLayout.heapStart - pageBytes;
+  const highStart = memoryLayout.heapStart - startedBytes;
   const low = new Uint8Array(memory.buffer).slice(0, memoryLayout.staticBytes);
   const high = new Uint8Array(memory.buffer).slice(highStart, heapEnd);
   return {

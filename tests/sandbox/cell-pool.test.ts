@@ -88,13 +88,15 @@ describe("execute", () => {
   });
 });
 
+const nobody = () => Promise.reject(new Error("nobody answers"));
+
 describe("a cell", () => {
   const options = { command, graceMs: 100, readyTimeoutMs: 10_000 };
 
   test("that dies in a run answers killed", async () => {
     const cell: Cell = startCell(options);
     await cell.ready;
-    const answer = cell.run(request("for (;;);", { timeoutMs: 5_000 }));
+    const answer = cell.run(request("for (;;);", { timeoutMs: 5_000 }), nobody);
     process.kill(cell.pid, "SIGKILL");
     const { outcome, reusable } = await answer;
     expect(outcome).toMatchObject({ status: "killed" });
@@ -102,14 +104,14 @@ describe("a cell", () => {
     expect(reusable).toBe(false);
   });
 
-  test("has an empty environment and a folder of its own, which goes with it", async () => {
+  test("has an environment that says UTC and no more, and a folder of its own, which goes with it", async () => {
     const report =
-      "process.send({ kind: 'outcome', id: '', outcome: { status: 1, receipt: [process.cwd(), process.env] }, cpuMsTotal: 0 })";
+      "process.send({ kind: 'outcome', id: '', outcome: { status: 1, receipt: [process.cwd(), process.env] }, cpuMsTotal: 0, rssBytes: 0 })";
     const cell = startCell({ ...options, command: script(`process.send({ kind: 'ready' }); process.on('message', () => ${report})`) });
     await cell.ready;
-    const { outcome } = await cell.run({ ...request("1"), id: "" });
+    const { outcome } = await cell.run({ ...request("1"), id: "" }, nobody);
     const [folder, env] = Object.values(outcome.receipt as object);
-    expect(env).toEqual({});
+    expect(env).toEqual({ TZ: "UTC" });
     expect(existsSync(String(folder))).toBe(true);
     cell.kill("done");
     expect(await cell.exited).toBe("done");

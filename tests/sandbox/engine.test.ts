@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { createEngine } from "../../sandbox/engine.ts";
-import { request, run } from "./programs.ts";
+
+import { request, run, testEngine } from "./programs.ts";
 
 describe("a program's output", () => {
   const cases: [name: string, code: string, output: unknown][] = [
@@ -10,6 +10,10 @@ describe("a program's output", () => {
     ["a let", "let output = 3", 3],
     ["an output assigned in strict code", "'use strict'; output = 4", 4],
     ["no output", "const a = 1;", undefined],
+    ["a deleted output", "delete globalThis.output; 7", 7],
+    ["await of what is in parentheses", "await (async () => 1)()", 1],
+    ["await of an array and of a negative number", "const a = await [1]; a[0] + (await -2)", -1],
+    ["the word await alone", "const await_ = 1; const f = async () => await 1; typeof f + await_", "function1"],
     ["a default function", "export default (input) => input.n * 2", 42],
     ["a default async function", "export default async ({ n }) => { await 0; return n }", 21],
     ["a default value after other code", "const a = 5;\nexport default a", 5],
@@ -94,7 +98,7 @@ describe("limits", () => {
   });
 
   test("nesting that overflows the host's stack spoils the engine, which still works", async () => {
-    const engine = createEngine();
+    const engine = testEngine();
     const { outcome, spoiled } = await engine.execute(request("eval('('.repeat(5000))"));
     expect(outcome).toMatchObject({ status: "failed", error: { name: "RangeError" } });
     expect(spoiled).toContain("RangeError");

@@ -1,6 +1,8 @@
+import { tmpdir } from "node:os";
 import { createEngine, type Engine } from "../../sandbox/engine.ts";
-import type { ExecutionOutcome, ExecutionRequest } from "../../sandbox/execution.ts";
+import type { AskHost, ExecutionOutcome, ExecutionRequest } from "../../sandbox/execution.ts";
 import { defaultLimits } from "../../sandbox/limits.ts";
+import { openTypeStripper } from "../../sandbox/type-stripping.ts";
 
 let count = 0;
 
@@ -12,7 +14,13 @@ export function request(code: string, { input, ...options }: Options = {}): Exec
   return { id: `exe_${count}`, code, timeoutMs: 3_000, memoryBytes: defaultLimits.memoryBytes, ...inputText, ...options };
 }
 
-const engine: Engine = createEngine();
+const stripper = openTypeStripper(tmpdir());
+
+export function testEngine(ask?: AskHost): Engine {
+  return createEngine({ loadStripper: async () => stripper(), ...(ask ? { ask: () => ask } : {}) });
+}
+
+const engine = testEngine();
 
 /** Runs in this process, which only programs that leave the engine in order may do. */
 export async function run(code: string, options: Options = {}): Promise<ExecutionOutcome> {

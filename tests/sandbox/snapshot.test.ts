@@ -6,7 +6,7 @@ const probeBytes = 256 * 1024;
 
 /** Allocates, and looks which word of the static data came to lie furthest behind the allocation: the end of the heap. */
 async function findLayout(): Promise<{ breakAddress: number; heapStart: number }> {
-  const { quickjs, memory } = await openQuickJsModule(16 * 1024 * 1024);
+  const { quickjs, memory } = await openQuickJsModule(16 * 1024 * 1024, Date.now);
   const before = new Uint32Array(memory.buffer.slice(0, memoryLayout.staticBytes));
   const context = quickjs.newContext();
   const block = context.getArrayBuffer(context.newArrayBuffer(new ArrayBuffer(probeBytes))).value;
@@ -23,7 +23,7 @@ test("the pinned build is laid out as the snapshot expects", async () => {
 });
 
 test("nothing but stack lies between the static data and the heap", async () => {
-  const { quickjs, memory } = await openQuickJsModule(16 * 1024 * 1024);
+  const { quickjs, memory } = await openQuickJsModule(16 * 1024 * 1024, Date.now);
   quickjs.newContext();
   const { staticBytes, heapStart } = memoryLayout;
   // The stack grows down from the heap; half of its 5 MB is far more than a program may use of it.

@@ -1,0 +1,78 @@
+import { greedy, type HostileProgram, slow, stopped } from "./program.ts";
+
+export const memory: readonly HostileProgram[] = [
+  { name: "string doubling", code: "let s = 'x'; for (;;) s += s", statuses: [...greedy, "failed"] },
+  { name: "strings kept", code: "const a = []; for (;;) a.push('x'.repeat(1000) + a.length)", statuses: greedy },
+  { name: "arrays kept", code: "const a = []; for (;;) a.push([a.length])", statuses: greedy },
+  { name: "typed arrays kept", code: "const a = []; for (;;) a.push(new Float64Array(1e5))", statuses: greedy },
+  { name: "a huge ArrayBuffer", code: "new ArrayBuffer(2 ** 31)", statuses: ["out_of_memory", "failed"] },
+  { name: "closures kept", code: "let f = () => 1; for (;;) { const g = f; f = () => g }", statuses: greedy },
+  { name: "memory eaten in catch", code: "const a = []; for (;;) try { for (;;) a.push({}) } catch {}", statuses: greedy },
+  {
+    name: "memory eaten in finally",
+    code: "const a = []; const eat = () => { try { for (;;) a.push('x'.repeat(1e4) + a.length) } finally { eat() } }; eat()",
+    statuses: stopped,
+  },
+  { name: "a Map grown for ever", code: "const m = new Map(); for (let i = 0; ; i++) m.set(i, i)", statuses: greedy },
+  { name: "a sparse array as output", code: "const a = []; a[4294967290] = 1; a", statuses: ["failed"] },
+  {
+    name: "generators kept",
+    code: "const a = []; function* g() { const x = Array(1e3).fill(1); yield x } for (;;) { const it = g(); it.next(); a.push(it) }",
+    statuses: greedy,
+  },
+  { name: "proxies kept", code: "const a = []; for (;;) a.push(new Proxy({}, {}))", statuses: greedy },
+  { name: "symbols kept", code: "const a = []; for (;;) a.push(Symbol(a.length))", statuses: greedy },
+  { name: "registered symbols", code: "for (let i = 0; ; i++) Symbol.for('s' + i)", statuses: greedy },
+  { name: "property names", code: "const o = {}; for (let i = 0; ; i++) o['p' + i] = i", statuses: greedy },
+  {
+    name: "a WeakMap of what is kept",
+    code: "const k = [], m = new WeakMap(); for (;;) { const o = {}; k.push(o); m.set(o, Array(100)) }",
+    statuses: greedy,
+  },
+  {
+    name: "WeakRefs and finalizers",
+    code: "const r = new FinalizationRegistry(() => {}), k = []; for (;;) { const o = {}; k.push(new WeakRef(o)); r.register(o, o) }",
+    statuses: stopped,
+  },
+  {
+    name: "errors with their stacks",
+    code: "const a = []; const f = (n) => n ? f(n - 1) : new Error('x'); for (;;) a.push(f(50))",
+    statuses: greedy,
+  },
+  {
+    name: "an AggregateError of many",
+    code: "const a = []; for (;;) a.push(new AggregateError(Array(1000).fill(new Error('x'))))",
+    statuses: greedy,
+  },
+  {
+    name: "a resizable ArrayBuffer",
+    code: "const b = new ArrayBuffer(0, { maxByteLength: 2 ** 30 }); for (let n = 1; ; n *= 2) b.resize(n)",
+    statuses: ["out_of_memory", "failed", ...slow],
+  },
+  {
+    name: "a SharedArrayBuffer that grows",
+    code: "const a = []; for (;;) a.push(new SharedArrayBuffer(1e6))",
+    statuses: [...greedy, "failed"],
+  },
+  { name: "regular expressions kept", code: "const a = []; for (;;) a.push(new RegExp('(a|b)*' + a.length))", statuses: greedy },
+  { name: "functions kept", code: "const a = []; for (;;) a.push(new Function('return ' + a.length))", statuses: greedy },
+  { name: "classes kept", code: "const a = []; for (;;) a.push(class { #x = 1; y() {} })", statuses: greedy },
+  { name: "bound functions of bound functions", code: "let f = () => 1; for (;;) f = f.bind(null, f)", statuses: stopped },
+  { name: "a chain of prototypes", code: "let o = {}; for (;;) o = Object.create(o)", statuses: stopped },
+  { name: "a rope of pieces", code: "let s = ''; for (;;) s = s + s.length + 'x'.repeat(100)", statuses: stopped },
+  { name: "a Set of strings", code: "const s = new Set(); for (let i = 0; ; i++) s.add('x'.repeat(100) + i)", statuses: greedy },
+  { name: "Array.from a great length", code: "Array.from({ length: 2 ** 32 - 1 })", statuses: stopped },
+  { name: "spread of a great array", code: "Math.max(...Array(1e7))", statuses: stopped },
+  { name: "apply with a great array", code: "Math.max.apply(null, { length: 1e8 })", statuses: stopped },
+  {
+    name: "memory freed and taken again",
+    code: "for (;;) { let a = []; for (let i = 0; i < 1e5; i++) a.push({ i }); a = null }",
+    statuses: stopped,
+  },
+  { name: "memory eaten in a toString of an error", code: "throw { toString() { const a = []; for (;;) a.push({}) } }", statuses: stopped },
+  {
+    name: "memory eaten while the output is read",
+    code: "({ get a() { const a = []; for (;;) a.push('x'.repeat(1e4) + a.length) } })",
+    statuses: greedy,
+  },
+];
