@@ -1,12 +1,15 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nobody } from "../sandbox/unprivileged.ts";
 
 const prefix = "keelson-cell-";
 
-/** An empty working folder for one cell, named after this process. */
+/** An empty working folder for one cell, named after this process, of the user that the cell becomes. */
 export function makeCellFolder(): string {
-  return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+  const folder = mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+  if (process.getuid?.() === 0) chownSync(folder, nobody, nobody);
+  return folder;
 }
 
 export function removeCellFolder(folder: string): void {

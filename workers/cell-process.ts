@@ -1,11 +1,15 @@
-import { constants, setPriority } from "node:os";
-import { type CellMessage, parseCellMessage } from "../sandbox/cell-messages.ts";
-import type { ExecutionOutcome, ExecutionRequest } from "../sandbox/execution.ts";
+import { type CellCommand, type CellMessage, parseCellMessage } from "../sandbox/cell-messages.ts";
+import type { AskHost, ExecutionOutcome, ExecutionRequest, GuestLog, HostAnswer } from "../sandbox/execution.ts";
+import { fixedLimits } from "../sandbox/limits.ts";
+import { readLogTrail } from "../sandbox/log-trail.ts";
 import { makeCellFolder, removeCellFolder } from "./cell-folder.ts";
+import { createPriorities } from "./cell-priority.ts";
 
 /** What came of one execution in a cell, and whether the cell may be used again. */
 export interface CellAnswer {
   readonly outcome: ExecutionOutcome;
+  /** What the process has used for it; in a deterministic run the receipt tells something else. */
+  readonly cpuMs: number;
   readonly reusable: boolean;
   readonly reason?: string;
 }
@@ -18,8 +22,10 @@ export interface Cell {
   /** Resolves when the process is gone, with the reason. */
   readonly exited: Promise<string>;
   readonly runs: number;
+  /** Memory of its process after its last program. */
+  readonly rssBytes: number;
   /** Never rejects: a cell that dies or has to be killed answers with status "killed". Its request must carry a seed. */
-  run(request: ExecutionRequest): Promise<CellAnswer>;
+  run(request: ExecutionRequest, ask: AskHost): Promise<CellAnswer>;
   kill(reason: string): void;
 }
 
@@ -31,7 +37,12 @@ export interface CellOptions {
   readonly readyTimeoutMs: number;
 }
 
-/** Spawns a cell with an empty environment, an empty working folder of its own and lowered priority. */
+/** How long a cell may load what a program needs of it, which it does once. */
+const loadingMsMax = 5_000;
+/** A program that takes longer than this lets the others go first. */
+const longMs = 20;
+
+/** Spawns a cell with an environment that says no more than UTC, an empty working folder of its own and lowered priority. */
 export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Cell {
   const folder = makeCellFolder();
   const ready = Promise.withResolvers<void>();
@@ -40,32 +51,60 @@ export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Ce
   let current: Run | undefined;
   let killedFor: string | undefined;
   let cpuMsTotal = 0;
+  let rssBytes = 0;
   let runs = 0;
 
   const finish = (answer: CellAnswer): void => {
     const run = current;
     current = undefined;
     clearTimeout(run?.timer);
+    run?.slowdown?.();
     run?.resolve(answer);
   };
   const receive = (message: CellMessage | undefined): void => {
-    if (message?.kind === "ready") {
-      ready.resolve();
-      return;
+    if (message?.kind === "ready") ready.resolve();
+    else if (message === undefined || message.id !== current?.request.id) kill("it sent something that is no answer");
+    else receiveOf(current, message);
+  };
+  const receiveOf = (run: Run, message: Exclude<CellMessage, { kind: "ready" }>): void => {
+    switch (message.kind) {
+      case "call":
+        void answerCall(run, message);
+        break;
+      case "loading":
+        limit(run, loadingMsMax);
+        break;
+      case "loaded":
+        limit(run, run.request.timeoutMs + graceMs);
+        break;
+      case "outcome":
+        finishWith(message);
+        break;
+      default:
+        message satisfies never;
     }
-    if (message === undefined || message.id !== current?.request.id) {
-      kill("it sent something that is no answer");
-      return;
-    }
-    cpuMsTotal = message.cpuMsTotal;
+  };
+  const finishWith = (message: Extract<CellMessage, { kind: "outcome" }>): void => {
     const { outcome, spoiled } = message;
-    finish(spoiled === undefined ? { outcome, reusable: true } : { outcome, reusable: false, reason: spoiled });
+    const cpuMs = message.cpuMsTotal - cpuMsTotal;
+    ({ cpuMsTotal, rssBytes } = message);
+    finish(spoiled === undefined ? { outcome, cpuMs, reusable: true } : { outcome, cpuMs, reusable: false, reason: spoiled });
+  };
+  const limit = (run: Run, afterMs: number): void => {
+    clearTimeout(run.timer);
+    run.timer = setTimeout(() => kill("it did not stop at its time limit"), afterMs);
+  };
+  const answerCall = async (run: Run, { callId, call }: Extract<CellMessage, { kind: "call" }>): Promise<void> => {
+    const answer = await run.ask(call).catch(hostFault);
+    if (current === run) send(child, { kind: "answer", callId, answer }, kill);
   };
   const end = (reason: string, cpuMsAtEnd: number): void => {
     clearTimeout(readyTimer);
+    const logs = current ? readLogTrail(folder) : [];
     removeCellFolder(folder);
     ready.reject(new Error(`a sandbox cell ended before it was ready: ${reason}`));
-    if (current) finish({ outcome: killedOutcome(current, reason, cpuMsAtEnd - cpuMsTotal), reusable: false, reason });
+    const cpuMs = Math.max(0, cpuMsAtEnd - cpuMsTotal);
+    if (current) finish({ outcome: killedOutcome(current, { reason, logs, cpuMs }), cpuMs, reusable: false, reason });
     exited.resolve(reason);
   };
 
@@ -76,13 +115,19 @@ export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Ce
       end(killedFor ?? `it ended by itself (${ended.signalCode ?? `exit code ${exitCode}`})`, cpuMs);
     },
   });
+  const priorities = createPriorities(child.pid);
   const kill = (reason: string): void => {
     killedFor ??= reason;
     child.kill("SIGKILL");
   };
   const readyTimer = setTimeout(() => kill(`it was not ready within ${readyTimeoutMs} ms`), readyTimeoutMs);
-  void ready.promise.then(() => clearTimeout(readyTimer)).catch(() => undefined);
-  lowerPriority(child.pid);
+  ready.promise.then(
+    () => {
+      clearTimeout(readyTimer);
+      priorities.ready();
+    },
+    () => undefined,
+  );
 
   return {
     pid: child.pid,
@@ -91,12 +136,16 @@ export function startCell({ command, graceMs, readyTimeoutMs }: CellOptions): Ce
     get runs() {
       return runs;
     },
-    run: (request) => {
+    get rssBytes() {
+      return rssBytes;
+    },
+    run: (request, ask) => {
       runs += 1;
       const answer = Promise.withResolvers<CellAnswer>();
-      const timer = setTimeout(() => kill("it did not stop at its time limit"), request.timeoutMs + graceMs);
-      current = { request, timer, startedAt: performance.now(), resolve: answer.resolve };
-      sendExecute(child, request, kill);
+      current = { request, ask, timer: undefined, startedAt: performance.now(), resolve: answer.resolve };
+      limit(current, request.timeoutMs + graceMs);
+      current.slowdown = priorities.slowDownAfter(longMs);
+      send(child, { kind: "execute", request }, kill);
       return answer.promise;
     },
     kill,
@@ -111,7 +160,7 @@ interface ChildHandlers {
 function spawnIn(folder: string, command: readonly string[], handlers: ChildHandlers): Bun.Subprocess {
   try {
     const stdio: ["ignore", "ignore", "ignore"] = ["ignore", "ignore", "ignore"];
-    return Bun.spawn([...command], { cwd: folder, env: {}, stdio, serialization: "advanced", ...handlers });
+    return Bun.spawn([...command], { cwd: folder, env: { TZ: "UTC" }, stdio, serialization: "json", ...handlers });
   } catch (error) {
     removeCellFolder(folder);
     throw error;
@@ -120,40 +169,45 @@ function spawnIn(folder: string, command: readonly string[], handlers: ChildHand
 
 interface Run {
   readonly request: ExecutionRequest;
-  readonly timer: ReturnType<typeof setTimeout>;
+  readonly ask: AskHost;
   readonly startedAt: number;
   readonly resolve: (answer: CellAnswer) => void;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends what the program's length did to its cell's priority. */
+  slowdown?: () => void;
 }
 
-function sendExecute(child: Bun.Subprocess, request: ExecutionRequest, kill: (reason: string) => void): void {
+function send(child: Bun.Subprocess, command: CellCommand, kill: (reason: string) => void): void {
   try {
-    child.send({ kind: "execute", request });
+    child.send(command);
   } catch {
     kill("its channel is closed");
   }
 }
 
-/** The memory a killed program used is not known; its logs died with the cell. */
-function killedOutcome(run: Run, reason: string, cpuMs: number): ExecutionOutcome {
+function hostFault(): HostAnswer {
+  return { ok: false, text: JSON.stringify({ name: "HostError", message: "the host could not answer" }) };
+}
+
+/** The memory a killed program used is not known. */
+function killedOutcome(
+  { request, startedAt }: Run,
+  { reason, logs, cpuMs }: { readonly reason: string; readonly logs: readonly GuestLog[]; readonly cpuMs: number },
+): ExecutionOutcome {
+  const { timeoutMs, memoryBytes, seed = "", deterministic = false } = request;
   return {
     status: "killed",
     error: { name: "KilledError", message: `the program was ended with its cell: ${reason}` },
-    logs: [],
+    logs,
     receipt: {
-      wallMs: performance.now() - run.startedAt,
-      cpuMs: Math.max(0, cpuMs),
+      wallMs: performance.now() - startedAt,
+      cpuMs,
       memoryBytesPeak: 0,
       hostCalls: 0,
-      seed: run.request.seed ?? "",
+      seed,
       engine: "killed",
+      deterministic,
+      limits: { timeoutMs, memoryBytes, hostCallsMax: fixedLimits.hostCallsMax },
     },
   };
-}
-
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // It may be gone already, or the system may not allow it; neither makes the cell less safe.
-  }
 }

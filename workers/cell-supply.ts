@@ -14,7 +14,7 @@ export interface CellSupply {
   replace(cell: Cell, reason: string): void;
   /** Whether so many starts failed in a row, with no cell left, that waiting for one is pointless. */
   exhausted(): boolean;
-  stats(): { readonly alive: number; readonly idle: number; readonly startedEver: number };
+  stats(): { readonly alive: number; readonly idle: number; readonly startedEver: number; readonly rssBytes: number };
   /** Kills every cell and resolves when all are gone. */
   stop(): Promise<void>;
 }
@@ -115,7 +115,12 @@ export function createCellSupply(options: CellSupplyOptions): CellSupply {
       fill();
     },
     exhausted,
-    stats: () => ({ alive: kept.size, idle: idle.length, startedEver }),
+    stats: () => ({
+      alive: kept.size,
+      idle: idle.length,
+      startedEver,
+      rssBytes: [...kept].reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    }),
     stop: async () => {
       stopped = true;
       clearTimeout(retryTimer);

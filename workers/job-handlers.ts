@@ -1,6 +1,9 @@
 import type { JobContext, JobContract, JobHandler } from "../app/platform/queue/job.ts";
 import { type AuthHandlerDeps, createEraseUserHandler } from "../app/services/auth/handlers.ts";
 import { eraseUserJob } from "../app/services/auth/jobs.ts";
+import { createDeliverHandler, type DeliveryHandlerDeps } from "../app/services/events/deliveries/handlers.ts";
+import { createReplayHandler, type ReplayHandlerDeps } from "../app/services/events/deliveries/replay.ts";
+import { deliverJob, replayJob } from "../app/services/events/jobs.ts";
 import { createSendMailHandler, type NotifyHandlerDeps } from "../app/services/notify/handlers.ts";
 import { sendMailJob } from "../app/services/notify/jobs.ts";
 import { createExecuteHandler, createRunProgramHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
@@ -24,6 +27,8 @@ export const jobContracts = [
   swarmJob,
   exportUserDataJob,
   importUserDataJob,
+  deliverJob,
+  replayJob,
 ] as const satisfies readonly JobContract[];
 
 export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
@@ -41,6 +46,8 @@ export interface HandlerDeps {
   readonly runs: RunHandlerDeps;
   readonly exports: ExportHandlerDeps;
   readonly imports: ImportHandlerDeps;
+  readonly deliveries: DeliveryHandlerDeps;
+  readonly replays: ReplayHandlerDeps;
 }
 
 export function createHandlers(deps: HandlerDeps): Handlers {
@@ -53,6 +60,8 @@ export function createHandlers(deps: HandlerDeps): Handlers {
     "tasks.swarm": bind(swarmJob, createSwarmHandler(deps.runs)),
     "tasks.export-user-data": bind(exportUserDataJob, createExportUserDataHandler(deps.exports)),
     "tasks.import-user-data": bind(importUserDataJob, createImportUserDataHandler(deps.imports)),
+    "events.deliver": bind(deliverJob, createDeliverHandler(deps.deliveries)),
+    "events.replay": bind(replayJob, createReplayHandler(deps.replays)),
   };
 }
 

@@ -10,7 +10,7 @@ import { tryAgainIn } from "../app/platform/queue/job.ts";
 import { queueTable } from "../app/platform/queue/overrides.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
 import { createSeal } from "../app/platform/seal.ts";
-import { openQueues } from "../app/platform/substrate.ts";
+import { openBus, openQueues } from "../app/platform/substrate.ts";
 import { openAuthAccountData } from "../app/services/auth/account-data.ts";
 import { createRename } from "../app/services/auth/accounts/rename.ts";
 import { createKeyAuthority } from "../app/services/auth/api-keys/authority.ts";
@@ -19,9 +19,13 @@ import { createAuthStore } from "../app/services/auth/store.ts";
 import { createLeaveTeams } from "../app/services/auth/teams/leave-all.ts";
 import { createTeamStore } from "../app/services/auth/teams/store.ts";
 import { callableJobs } from "../app/services/callable-jobs.ts";
+import { subscriptionAccountData } from "../app/services/events/subscriptions/account-data.ts";
+import { createSubscriptionStore } from "../app/services/events/subscriptions/store.ts";
 import { createNotifyStore } from "../app/services/notify/store.ts";
 import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
+import { valuesAccountData } from "../app/services/sandbox/values/account-data.ts";
+import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { exportAccountData } from "../app/services/tasks/exports/account-data.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
@@ -35,11 +39,12 @@ import { createScheduleStore } from "../app/services/tasks/schedules/store.ts";
 import { createTaskStore } from "../app/services/tasks/store.ts";
 import { openDatabase } from "../db/client.ts";
 import { type Channel, openChannel } from "./channel.ts";
+import { openEventHandlers } from "./event-handlers.ts";
 import { createHandlers, jobContracts } from "./job-handlers.ts";
 import { createJobRunner } from "./job-runner.ts";
 import { metered } from "./meter.ts";
-import type { MainForQueue, NoMethods, QueueThread, SandboxCalls, ThreadData } from "./protocol.ts";
-import { createSandboxClient, isSandboxAway } from "./sandbox-client.ts";
+import type { MainForQueue, QueueThread, SandboxCalls, SandboxHost, ThreadData } from "./protocol.ts";
+import { createSandboxClient, type Execute, isOverBudget, isSandboxAway } from "./sandbox-client.ts";
 import { type ScaledConsumer, startScaling } from "./scaling.ts";
 import { runThread } from "./thread-entry.ts";
 
@@ -66,8 +71,8 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const authStore = createAuthStore(database.db);
   const taskStore = createTaskStore(database.db);
   const executionStore = createExecutionStore(database.db);
-  const askSandbox = createSandboxClient(() => sandbox);
-  const execute: typeof askSandbox = (request, signal) => askSandbox(request, signal).catch(waitForSandbox);
+  const sandboxClient = createSandboxClient(() => sandbox);
+  const execute: Execute = (request, options) => sandboxClient.execute(request, options).catch(waitForSandbox);
   // What copies refuse they learn from the rows that this leaves.
   const keys = createKeyAuthority({ store: createApiKeyStore(database.db), revocations: { learn: () => undefined }, now });
   const leaveTeams = createLeaveTeams({ store: createTeamStore(database.db), keys });
@@ -79,10 +84,26 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     scheduleAccountData(scheduleStore),
     exportAccountData(exportStore),
     sandboxAccountData(executionStore),
+    valuesAccountData(createValueStore(database.db)),
+    subscriptionAccountData(createSubscriptionStore(database.db)),
     openAuthAccountData(database.db),
   ];
+  const settings = queueTable(config.KEELSON_QUEUES);
+  const bus = opening.adopt(
+    openBus(data, { connectionsMax: Math.max(1, budget.events), applicationName: `keelson ${data.name} events`, log }),
+    (it) => it.close(),
+  );
+  const eventHandlers = openEventHandlers({ db: database.db, bus, transact, seal, config, settings, now });
   const handlers = createHandlers({
-    sandbox: { store: executionStore, transact, execute, now },
+    ...eventHandlers,
+    sandbox: {
+      store: executionStore,
+      transact,
+      execute,
+      answer: (guest, call) => main().call("answerCall", { guest, call }, callMsMax),
+      sign: (claims) => main().call("signReceipt", claims, callMsMax),
+      now,
+    },
     auth: { store: authStore, leaveTeams, accountData, transact },
     notify: {
       store: createNotifyStore(database.db),
@@ -90,7 +111,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
       developmentMailbox: config.KEELSON_DEV_MAILBOX,
       now,
     },
-    runs: { execute, now },
+    runs: { execute: (request, signal) => execute(request, { signal }), now },
     exports: { store: exportStore, accountData, seal, now },
     imports: {
       schedules: scheduleStore,
@@ -104,7 +125,6 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     },
   });
 
-  const settings = queueTable(config.KEELSON_QUEUES);
   const worker = { id: newId("worker"), node: hostname(), thread: data.name };
   const wake = () => main().tell("wakeOutbox", {});
   const recorder = createTaskRecorder({ db: database.db, now, wake, log });
@@ -144,7 +164,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   return {
     attachSandbox: ({ port }) => {
       sandbox?.close("another sandbox thread took over");
-      sandbox = openChannel<NoMethods, SandboxCalls>(port, {});
+      sandbox = openChannel<SandboxHost, SandboxCalls>(port, sandboxClient.methods);
     },
     consume: async () => {
       const scaled = [...worked].map(startConsuming);
@@ -161,11 +181,15 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   } satisfies QueueThread;
 });
 
+/** What a program asks ends before, with an answer or an error. */
+const callMsMax = 60_000;
+
 /** Before the grace is over: what still runs goes back to its queue. */
 const handBackMs = 1_500;
 
 /** A sandbox that starts again or is full is no fault of the program: its job waits, and no attempt is counted. */
 function waitForSandbox(error: unknown): never {
+  if (isOverBudget(error)) tryAgainIn(5_000);
   if (isSandboxAway(error)) tryAgainIn(500);
   throw error;
 }

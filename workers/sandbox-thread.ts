@@ -1,24 +1,33 @@
 import { sweepCellFolders } from "./cell-folder.ts";
 import { createCellPool } from "./cell-pool.ts";
-import { openChannel } from "./channel.ts";
-import type { NoMethods, SandboxCalls, SandboxThread, SandboxThreadData } from "./protocol.ts";
+import { type Channel, openChannel } from "./channel.ts";
+import type { SandboxCalls, SandboxHost, SandboxThread, SandboxThreadData } from "./protocol.ts";
 import { runThread } from "./thread-entry.ts";
 
 /** Supervises the cells. Opens no connection and runs no guest code itself. */
-await runThread<SandboxThreadData, NoMethods>(async ({ data, log }) => {
+await runThread<SandboxThreadData, SandboxHost>(async ({ data, log, main }) => {
   sweepCellFolders();
   const pool = createCellPool({
     command: [...data.cellCommand],
-    size: data.config.KEELSON_SANDBOX_CELLS ?? navigator.hardwareConcurrency,
+    // One more than the cores: while others keep those busy, somebody else's program still has a cell.
+    size: data.config.KEELSON_SANDBOX_CELLS ?? navigator.hardwareConcurrency + 1,
+    ...(data.config.KEELSON_SANDBOX_TENANT_CONCURRENCY ? { ownerConcurrency: data.config.KEELSON_SANDBOX_TENANT_CONCURRENCY } : {}),
+    ownerCpuMsPerMinute: data.config.KEELSON_SANDBOX_TENANT_CPU_MS_PER_MINUTE,
     log,
   });
   await pool.started;
-  const calls: SandboxCalls = { execute: (request) => pool.execute(request), cancel: ({ id }) => pool.cancel(id) };
+  const callsOf = (asker: () => Channel<SandboxHost>): SandboxCalls => ({
+    execute: (request) => pool.execute(request, (call) => asker().call("answerCall", { id: request.id, call }, request.timeoutMs)),
+    cancel: ({ id }) => pool.cancel(id),
+  });
   return {
-    ...calls,
+    ...callsOf(main),
     stats: () => ({ ...pool.stats() }),
     attach: ({ port }) => {
-      openChannel<SandboxCalls, NoMethods>(port, calls);
+      const asker: Channel<SandboxHost> = openChannel<SandboxCalls, SandboxHost>(
+        port,
+        callsOf(() => asker),
+      );
     },
     drain: () => pool.drain(),
     stop: () => pool.stop(),

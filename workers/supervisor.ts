@@ -37,6 +37,8 @@ export interface SupervisorOptions<Mine extends Methods, Theirs extends ThreadMe
   readonly log: Logger;
   /** Called with each new channel before the thread counts as ready: hand it its ports here. */
   readonly onReady?: (channel: Channel<Theirs>) => void;
+  /** Called each time it is ready again after it died. */
+  readonly onRestarted?: (restarts: number) => void;
   readonly readyTimeoutMs?: number;
 }
 
@@ -84,6 +86,7 @@ export function superviseThread<Mine extends Methods, Theirs extends ThreadMetho
         state = "ready";
         readyAt = performance.now();
         started.resolve();
+        if (restarts > 0) options.onRestarted?.(restarts);
       },
       () => undefined,
     );
