@@ -13,6 +13,9 @@ import insight from "./0013_insight.sql" with { type: "text" };
 import scaling from "./0014_scaling.sql" with { type: "text" };
 import longRunning from "./0015_long_running.sql" with { type: "text" };
 import registry from "./0016_registry.sql" with { type: "text" };
+import events from "./0017_events.sql" with { type: "text" };
+import subscriptions from "./0018_subscriptions.sql" with { type: "text" };
+import sandbox from "./0019_sandbox.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -36,4 +39,7 @@ export const migrations: readonly Migration[] = [
   { name: "0014_scaling", sql: scaling },
   { name: "0015_long_running", sql: longRunning },
   { name: "0016_registry", sql: registry },
+  { name: "0017_events", sql: events },
+  { name: "0018_subscriptions", sql: subscriptions },
+  { name: "0019_sandbox", sql: sandbox },
 ];

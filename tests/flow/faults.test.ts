@@ -36,10 +36,11 @@ describe.each(available)("a part dies on %s", (substrate) => {
   test("sandbox thread: a waiting request gets 503, a queued task runs again, the next request works", async () => {
     await using running = await startTestCopy(substrate);
     const { url, copy } = running;
-    const { token } = await signUp(url);
-    const queued = await submit(url, token, busy(600));
+    // Two owners: of two cells one may hold only one.
+    const [{ token }, other] = [await signUp(url), await signUp(url)];
+    const queued = await submit(url, token, busy(4_000), 10_000);
     await until("it runs", async () => (await request(url, `/v1/tasks/${queued}`, { token })).body.task.status === "active");
-    const waiting = request(url, "/v1/sandbox/executions", { token, body: { code: busy(600), timeoutMs: 2_000 } });
+    const waiting = request(url, "/v1/sandbox/executions", { token: other.token, body: { code: busy(4_000), timeoutMs: 10_000 } });
     await until("both cells are busy", async () => (await copy.threads.sandbox?.channel().call("stats", {}, 1_000))?.busy === 2);
     await copy.threads.sandbox?.kill();
     const refused = await waiting;

@@ -41,8 +41,8 @@ describe.each(await substrates())("the path of one request on %s", (substrate) =
     expect(task).toEqual({ status: "completed", owner_id: userId, attempts: 1 });
     await until("the outbox is empty", async () => (await database`select 1 from outbox`).length === 0);
     if (substrate === "postgres") {
-      const announced =
-        await database`select type, audience, data from bus_events where subject in (${taskId}, ${execution.id}) order by seq`;
+      const announced = await database`select type, event::json->>'audience' as audience, event::json->'data' as data from bus_events
+          where event::json->>'subject' in (${taskId}, ${execution.id}) order by seq`;
       expect(announced.filter(({ type }) => type === "sandbox.execution.finished")).toEqual([
         expect.objectContaining({ type: "sandbox.execution.finished", audience: userId }),
       ]);

@@ -1,5 +1,5 @@
 import { type AccountData, everything } from "../../platform/account-data.ts";
-import { toView } from "./service.ts";
+import { toView } from "./rows.ts";
 import type { ExecutionStore } from "./store.ts";
 
 export function sandboxAccountData(store: Pick<ExecutionStore, "ownedBy" | "deleteOwnedBy">): AccountData {

@@ -1,20 +1,22 @@
-import type { z } from "zod";
-import type { ExecutionOutcome, ExecutionRequest } from "../../../sandbox/execution.ts";
+import { z } from "zod";
+import type { AskHost, ExecutionOutcome, ExecutionRequest, HostAnswer, HostCall } from "../../../sandbox/execution.ts";
 import { type Actor, ownershipOf } from "../../platform/actor.ts";
 import type { Now } from "../../platform/clock.ts";
 import { Problem } from "../../platform/errors.ts";
-import { newId } from "../../platform/ids.ts";
 import type { Transact } from "../../platform/outbox.ts";
+import { holdsScope } from "../../platform/scopes.ts";
 import type { Can } from "../auth/can.ts";
 import type { TaskProducer } from "../tasks/record/create.ts";
-import { executionFinished } from "./events.ts";
+import { type Guest, recordCalls } from "./capabilities/broker.ts";
+import { announceEnd, type SignReceipt, signatureOf } from "./finish.ts";
 import { executeJob } from "./jobs.ts";
-import type { ExecutionInput, execution as executionSchema, executionSummary } from "./schema.ts";
+import { differences, type Replay, replayRequest } from "./replay.ts";
+import { type ExecutionView, guestOf, newRow, toRequest, toSummary, toView } from "./rows.ts";
+import type { ExecutionInput } from "./schema.ts";
 import { type EndedTasks, settled } from "./settled.ts";
-import { type ExecutionRow, type ExecutionStore, type ExecutionSummaryRow, outcomeColumns } from "./store.ts";
+import { type ExecutionRow, type ExecutionStore, outcomeColumns } from "./store.ts";
+import { capabilitiesOf, type Validation, type ValidationInput, validateRequest } from "./validate.ts";
 
-export type ExecutionSummary = z.infer<typeof executionSummary>;
-export type ExecutionView = z.infer<typeof executionSchema>;
 export type SandboxService = ReturnType<typeof createSandboxService>;
 
 export interface SandboxDeps {
@@ -23,12 +25,21 @@ export interface SandboxDeps {
   readonly createTask: TaskProducer["create"];
   readonly can: Can;
   /** Runs a program in a cell of this copy and rejects when none can be had; undefined on a copy without the sandbox role. */
-  readonly execute: ((request: ExecutionRequest, signal: AbortSignal) => Promise<ExecutionOutcome>) | undefined;
+  readonly execute: Execute | undefined;
+  /** Answers what a program asks of its host. */
+  readonly answer: Answer;
+  readonly sign: SignReceipt;
   /** Resolves when the task has ended, or when `signal` aborts. */
   readonly taskEnd: (taskId: string, signal: AbortSignal) => Promise<void>;
   readonly endedTasks: EndedTasks;
   readonly now: Now;
 }
+
+export type Execute = (
+  request: ExecutionRequest,
+  options: { readonly ask?: AskHost; readonly signal: AbortSignal },
+) => Promise<ExecutionOutcome>;
+export type Answer = (guest: Guest, call: HostCall) => Promise<HostAnswer>;
 
 /** How long a request waits beyond the program's own limit for a program that another copy runs. */
 const remotePatienceMs = 10_000;
@@ -43,27 +54,41 @@ interface Caller {
 type Accepted = { readonly execution: ExecutionView; readonly taskId: string };
 
 /** What a client may do with the sandbox. Somebody else's execution does not exist for it; administrators see all. */
-export function createSandboxService({ store, transact, createTask, can, execute, taskEnd, endedTasks, now }: SandboxDeps) {
-  const assertMayMake = async (actor: Actor): Promise<void> => {
+export function createSandboxService({ store, transact, createTask, can, execute, answer, sign, taskEnd, endedTasks, now }: SandboxDeps) {
+  const assertMayMake = async (actor: Actor, { capabilities }: Pick<ExecutionInput, "capabilities">): Promise<void> => {
     if (!(await can(actor, "sandbox:write", ownershipOf(actor))))
       throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
+    // Nobody may have a program do what they may not do themselves.
+    if (capabilities?.events && !holdsScope(actor, "events:write"))
+      throw new Problem("insufficient_scope", { detail: "To grant `events` the key needs the scope events:write itself." });
+  };
+
+  const visible = async (actor: Actor, id: string): Promise<ExecutionRow> => {
+    const row = await store.find(id);
+    if (!row || !(await can(actor, "sandbox:read", row))) throw new Problem("not_found", { detail: `There is no execution ${id}.` });
+    return row;
+  };
+
+  const cells = (): Execute => {
+    if (!execute) throw new Problem("unavailable", { detail: "This copy has no sandbox role; ask one that has.", retryAfterSeconds: 5 });
+    return execute;
   };
 
   const runHere = async (
     actor: Actor,
     input: ExecutionInput,
-    run: (request: ExecutionRequest) => Promise<ExecutionOutcome>,
+    run: (request: ExecutionRequest, ask: AskHost) => Promise<ExecutionOutcome>,
   ): Promise<ExecutionView> => {
     const row = newRow(actor, input, now());
-    const outcome = await run(toRequest(row));
+    const guest = guestOf(row);
+    const { ask, uses } = recordCalls(guest.grants, (call) => answer(guest, call));
+    const outcome = await run(toRequest(row), ask);
+    const signature = await signatureOf(row, outcome, sign);
     const finishedAt = now();
     const stored = await transact(async (unit) => {
-      const inserted = await store.insert({ ...row, ...outcomeColumns(outcome), finishedAt }, unit.tx);
-      unit.publish(executionFinished, {
-        subject: row.id,
-        audience: actor.userId,
-        data: { status: outcome.status, wallMs: outcome.receipt.wallMs },
-      });
+      const ended = { ...outcomeColumns(outcome), calls: uses, receiptSignature: signature, finishedAt };
+      const inserted = await store.insert({ ...row, ...ended }, unit.tx);
+      announceEnd(unit, row, { outcome, signature });
       return inserted;
     });
     return toView(stored);
@@ -80,8 +105,8 @@ export function createSandboxService({ store, transact, createTask, can, execute
   return {
     /** Runs the program and answers with its result; without cells of its own this copy waits for another, and when that takes long answers with the task. */
     run: async (actor: Actor, input: ExecutionInput, caller: Caller): Promise<{ readonly execution: ExecutionView } | Accepted> => {
-      await assertMayMake(actor);
-      if (execute) return { execution: await runHere(actor, input, (request) => execute(request, caller.signal)) };
+      await assertMayMake(actor, input);
+      if (execute) return { execution: await runHere(actor, input, (request, ask) => execute(request, { ask, signal: caller.signal })) };
       const accepted = await submit(actor, input, caller);
       await taskEnd(accepted.taskId, AbortSignal.timeout(input.timeoutMs + remotePatienceMs));
       const row = await store.find(accepted.execution.id);
@@ -90,15 +115,44 @@ export function createSandboxService({ store, transact, createTask, can, execute
 
     /** Stores the program and asks for it to be run as a task; both or neither. */
     submit: async (actor: Actor, input: ExecutionInput, caller: Caller): Promise<Accepted> => {
-      await assertMayMake(actor);
+      await assertMayMake(actor, input);
       return submit(actor, input, caller);
     },
 
     get: async (actor: Actor, id: string): Promise<ExecutionView> => {
-      const row = await store.find(id);
-      if (!row || !(await can(actor, "sandbox:read", row))) throw new Problem("not_found", { detail: `There is no execution ${id}.` });
+      const row = await visible(actor, id);
       const [seen = row] = await settled([row], endedTasks);
       return toView(seen);
+    },
+
+    /** Runs a finished execution once more and tells what differs. Stores nothing. */
+    replay: async (actor: Actor, id: string, { signal }: Pick<Caller, "signal">): Promise<Replay> => {
+      const row = await visible(actor, id);
+      if (!row.finishedAt) throw new Problem("conflict", { detail: `${id} has not ended yet.` });
+      if (row.calls.length > 0)
+        throw new Problem("conflict", { detail: `${id} asked its host for ${row.calls.length} things, which may have changed.` });
+      const outcome = await cells()(replayRequest(toRequest(row), row), { signal });
+      const differing = differences(row, outcome);
+      const { status, output, error, logs, receipt } = outcome;
+      return {
+        identical: differing.length === 0,
+        deterministic: row.deterministic,
+        differences: differing,
+        outcome: { status, ...(output === undefined ? {} : { output }), ...(error ? { error } : {}), logs: [...logs], receipt },
+      };
+    },
+
+    /** Looks at the code as a run would, without running it. */
+    validate: async (actor: Actor, input: ValidationInput, { signal }: Pick<Caller, "signal">): Promise<Validation> => {
+      const { teamId, ownerId } = ownershipOf(actor);
+      const { status, output, error } = await cells()(validateRequest(input, teamId ?? ownerId), { signal });
+      return {
+        valid: status === "succeeded",
+        ...(error ? { error } : {}),
+        ...(status === "succeeded" ? check.parse(output) : {}),
+        codeBytes: Buffer.byteLength(input.code),
+        capabilities: capabilitiesOf(input),
+      };
     },
 
     list: async (actor: Actor, query: { readonly limit: number; readonly cursor?: string | undefined }) => {
@@ -113,41 +167,4 @@ export function createSandboxService({ store, transact, createTask, can, execute
   };
 }
 
-type NewRow = Parameters<ExecutionStore["insert"]>[0];
-
-function newRow(actor: Actor, input: ExecutionInput, createdAt: Date): NewRow {
-  const { code, timeoutMs, memoryBytes, seed } = input;
-  return {
-    id: newId("execution"),
-    ...ownershipOf(actor),
-    status: "queued",
-    code,
-    input: input.input,
-    timeoutMs,
-    memoryBytes,
-    seed,
-    createdAt,
-  };
-}
-
-/** The request a cell gets for a stored execution. */
-export function toRequest(row: Pick<NewRow, "id" | "ownerId" | "code" | "input" | "timeoutMs" | "memoryBytes" | "seed">): ExecutionRequest {
-  const { id, ownerId: owner, code, input = null, timeoutMs, memoryBytes, seed } = row;
-  return { id, owner, code, inputText: JSON.stringify(input), timeoutMs, memoryBytes, ...(seed ? { seed } : {}) };
-}
-
-export function toView(row: ExecutionRow): ExecutionView {
-  return { ...toSummary(row), ...(row.status === "succeeded" ? { output: row.output } : {}), logs: [...row.logs] };
-}
-
-function toSummary(row: ExecutionSummaryRow): ExecutionSummary {
-  return {
-    id: row.id,
-    status: row.status,
-    ...(row.taskId ? { taskId: row.taskId } : {}),
-    ...(row.error ? { error: row.error } : {}),
-    ...(row.receipt ? { receipt: row.receipt } : {}),
-    createdAt: row.createdAt.toISOString(),
-    ...(row.finishedAt ? { finishedAt: row.finishedAt.toISOString() } : {}),
-  };
-}
+const check = z.object({ kind: z.enum(["script", "asyncScript", "module"]), language: z.enum(["javascript", "typescript"]) });

@@ -1,12 +1,20 @@
-import { and, desc, eq, getTableColumns, isNull, lt } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, inArray, isNull, lt } from "drizzle-orm";
 import type { Db, Queryable } from "../../../db/client.ts";
-import { executions } from "../../../db/schema/sandbox.ts";
+import { type CapabilityUse, executions } from "../../../db/schema/sandbox.ts";
 import type { ExecutionOutcome } from "../../../sandbox/execution.ts";
 
 export type ExecutionRow = typeof executions.$inferSelect;
 /** A page holds many executions, and each of these may hold a megabyte. */
-const { code: _code, input: _input, output: _output, logs: _logs, ...summaryColumns } = getTableColumns(executions);
-export type ExecutionSummaryRow = Omit<ExecutionRow, "code" | "input" | "output" | "logs">;
+const {
+  code: _code,
+  input: _input,
+  output: _output,
+  logs: _logs,
+  debug: _debug,
+  calls: _calls,
+  ...summaryColumns
+} = getTableColumns(executions);
+export type ExecutionSummaryRow = Omit<ExecutionRow, "code" | "input" | "output" | "logs" | "debug" | "calls">;
 export type ExecutionStore = ReturnType<typeof createExecutionStore>;
 
 export interface ExecutionFilter {
@@ -14,6 +22,14 @@ export interface ExecutionFilter {
   readonly teamId?: string;
   readonly before?: string;
   readonly limit: number;
+}
+
+/** What is written of an execution that has ended. */
+export interface ExecutionEnd {
+  readonly outcome: ExecutionOutcome;
+  readonly calls: readonly CapabilityUse[];
+  readonly signature: string | null;
+  readonly finishedAt: Date;
 }
 
 export function createExecutionStore(db: Db) {
@@ -51,15 +67,27 @@ export function createExecutionStore(db: Db) {
         .orderBy(desc(executions.id))
         .limit(filter.limit),
 
+    /** Forgets what ended before a moment, the oldest `limit` at most. Returns how many. */
+    forget: async (before: Date, limit: number): Promise<number> => {
+      const old = db
+        .select({ id: executions.id })
+        .from(executions)
+        .where(lt(executions.finishedAt, before))
+        .orderBy(executions.finishedAt)
+        .limit(limit);
+      const gone = await db.delete(executions).where(inArray(executions.id, old)).returning({ id: executions.id });
+      return gone.length;
+    },
+
     /** Writes the outcome unless one is there already: of two runs of one execution the first to finish counts. */
     finish: async (
       id: string,
-      end: { readonly outcome: ExecutionOutcome; readonly finishedAt: Date },
+      { outcome, calls, signature, finishedAt }: ExecutionEnd,
       on: Queryable,
     ): Promise<ExecutionRow | undefined> => {
       const [row] = await on
         .update(executions)
-        .set({ ...outcomeColumns(end.outcome), finishedAt: end.finishedAt })
+        .set({ ...outcomeColumns(outcome), calls, receiptSignature: signature, finishedAt })
         .where(and(eq(executions.id, id), eq(executions.status, "queued")))
         .returning();
       return row;
@@ -75,6 +103,7 @@ export function outcomeColumns(outcome: ExecutionOutcome) {
     error: outcome.error ?? null,
     logs: outcome.logs,
     receipt: outcome.receipt,
+    debug: outcome.debug ?? null,
   };
 }
 
