@@ -1,9 +1,10 @@
 import { Registry } from "prom-client";
 import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
-import { createSandboxClient, isCancelled, isSandboxAway } from "../workers/sandbox-client.ts";
+import { isCancelled, isOverBudget, isSandboxAway } from "../workers/sandbox-client.ts";
 import { startThreads } from "../workers/start-threads.ts";
-import { authSettings, type Config, pageOrigins, sandboxBounds } from "./config.ts";
+import { authSettings, type Config, pageOrigins, publicUrl, sandboxBounds } from "./config.ts";
+import { createCopyEvents } from "./copy-events.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
 import { createGuards } from "./http/guards.ts";
 import { createReadiness } from "./http/health.ts";
@@ -19,21 +20,24 @@ import { startHousekeeping } from "./platform/housekeeping.ts";
 import { createIdempotencyRecords } from "./platform/idempotency/store.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createTransact } from "./platform/outbox.ts";
+import { createAddressGuard } from "./platform/outgoing/address-guard.ts";
 import { registerProcessMetrics } from "./platform/process-metrics.ts";
 import { queueTable } from "./platform/queue/overrides.ts";
 import { migratePostgresQueues } from "./platform/queue/postgres.ts";
 import { createSeal, keyEncryptionKey } from "./platform/seal.ts";
-import { openLimiter, openQueues, redisVersion } from "./platform/substrate.ts";
+import { openBus, openLimiter, openQueues, redisVersion } from "./platform/substrate.ts";
 import { waitFor } from "./platform/wait-for.ts";
 import { firstSetupToken } from "./services/auth/accounts/setup-token.ts";
 import { openAuthService } from "./services/auth/service.ts";
 import { createAuthStore } from "./services/auth/store.ts";
 import { callableJobs } from "./services/callable-jobs.ts";
+import { eventCatalogue } from "./services/event-catalogue.ts";
+import { registerEventMetrics } from "./services/events/insight/metrics.ts";
+import { createEventServices } from "./services/events/parts.ts";
 import { createNotifyService } from "./services/notify/service.ts";
 import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
-import { createSandboxService } from "./services/sandbox/service.ts";
-import { createExecutionStore } from "./services/sandbox/store.ts";
+import { createSandboxServices } from "./services/sandbox/parts.ts";
 import { createTaskServices, openTaskRecord } from "./services/tasks/parts.ts";
 import { registerQueueMetrics } from "./services/tasks/queues/metrics.ts";
 import { taskEnd } from "./services/tasks/watch.ts";
@@ -87,14 +91,28 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   );
   const limiter = opening.adopt(openLimiter(address, { sql: database.sql, log }), (it) => it.close());
 
+  // Queue threads run programs before what answers those is composed.
+  const sandboxHost = Promise.withResolvers<ReturnType<typeof createSandboxServices>["sandboxHost"]>();
   const threads = opening.adopt(
-    startThreads({ config, databaseUrl: server.url, keyEncryptionKey: kek, log, queueThreads: budget.queueThreads }),
+    startThreads({
+      config,
+      databaseUrl: server.url,
+      keyEncryptionKey: kek,
+      log,
+      queueThreads: budget.queueThreads,
+      sandboxHost: {
+        answer: async (guest, call) => (await sandboxHost.promise).answer(guest, call),
+        sign: async (claims) => (await sandboxHost.promise).sign(claims),
+      },
+    }),
     (it) => it.stop(),
   );
   await threads.started;
 
   const transact = createTransact({ db: database.db, now, wake: threads.wakeOutbox });
   const streams = createEventStreams();
+  const copyEvents = createCopyEvents({ config, transact, log });
+  threads.onRestarted((thread, restarts) => void copyEvents.threadRestarted(thread, restarts));
 
   // The services, each given what it needs and nothing else.
   const settings = queueTable(config.KEELSON_QUEUES);
@@ -136,17 +154,46 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     now,
   });
 
-  const execute = createSandboxClient(threads.sandboxChannel);
-  const sandbox = createSandboxService({
-    store: createExecutionStore(database.db),
+  const bus = opening.adopt(openBus(address, { connectionsMax: budget.main.events, applicationName: "keelson main events", log }), (it) =>
+    it.close(),
+  );
+  const eventServices = createEventServices({
+    db: database.db,
+    bus,
+    live: threads.live,
+    feed,
+    transact,
+    catalogue: eventCatalogue,
+    teamsOf: auth.teamsOf,
+    membershipTypes: auth.membershipTypes,
+    can: auth.can,
+    createTask,
+    seal,
+    guard: createAddressGuard(config.KEELSON_WEBHOOK_NETWORKS),
+    subscriptionsMax: config.KEELSON_SUBSCRIPTIONS_MAX,
+    publicUrl: publicUrl(config),
+    customTypes: config.KEELSON_CUSTOM_EVENTS,
+    streamsMax: config.KEELSON_STREAMS_MAX,
+    openStreams: () => streams.open,
+    now,
+  });
+
+  const sandboxServices = createSandboxServices({
+    db: database.db,
     transact,
     createTask,
     can: auth.can,
-    execute: threads.sandbox && ((request, signal) => execute(request, signal).catch(sandboxProblem)),
+    execute: threads.sandbox && ((request, options) => threads.execute(request, options).catch(sandboxProblem)),
+    cells: threads.cellStats,
     taskEnd: (id, signal) => taskEnd(record.watch, id, signal),
     endedTasks: record.store.unsuccessful,
+    guard: createAddressGuard(config.KEELSON_SANDBOX_NETWORKS),
+    publish: eventServices.publishOne,
+    sign: ({ executionId: subject, ...claims }) => auth.signStatement({ type: "keelson-receipt+jwt", subject, claims }),
+    log,
     now,
   });
+  sandboxHost.resolve(sandboxServices.sandboxHost);
 
   const sameOrigin = requireSameOrigin(pageOrigins(config));
   const guards = createGuards({
@@ -162,6 +209,8 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const metrics = new Registry();
   registerProcessMetrics(metrics);
   registerQueueMetrics({ metrics, queues: taskServices.queues, log });
+  const { eventInsight: insight, publishing } = eventServices;
+  registerEventMetrics({ metrics, insight, publishing, openStreams: () => streams.open, log });
   const app = createApp({
     log,
     metrics,
@@ -176,8 +225,10 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     services: serviceRoutes({
       auth,
       ...taskServices,
+      ...eventServices,
+      ...sandboxServices,
+      publicUrl: publicUrl(config),
       notify,
-      sandbox,
       guards,
       streams,
       sameOrigin,
@@ -194,7 +245,10 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   // Last, and only where it can be used: a start that fails later would have used it up unseen.
   const setupToken = http && (await firstSetupToken(createAuthStore(database.db)));
 
+  await copyEvents.started();
+
   const drain = async () => {
+    void copyEvents.stopping();
     const graceOver = AbortSignal.timeout(config.KEELSON_SHUTDOWN_GRACE_MS);
     const streamsEnd = new AbortController();
     graceOver.addEventListener("abort", () => streamsEnd.abort(), { once: true });
@@ -237,6 +291,7 @@ function isRefused(via: Actor["via"], id: string, minVersion: number | null): bo
 
 function sandboxProblem(error: unknown): never {
   if (isCancelled(error)) throw new DOMException("the client has gone", "AbortError");
+  if (isOverBudget(error)) throw new Problem("cpu_budget_spent", { retryAfterSeconds: 5, cause: error });
   if (isSandboxAway(error))
     throw new Problem("unavailable", { detail: "The sandbox can't take the program right now.", retryAfterSeconds: 1, cause: error });
   throw error;

@@ -1,10 +1,12 @@
 import { z } from "zod";
 import type { LogLevel } from "./platform/logger.ts";
+import { parseNetwork } from "./platform/outgoing/address-guard.ts";
 import { queueOverrides } from "./platform/queue/overrides.ts";
 import type { RedisTarget } from "./platform/redis.ts";
 import { oauthProviders, returnOrigin } from "./services/auth/oauth/provider-settings.ts";
 import type { AuthSettings } from "./services/auth/settings.ts";
 import { signingAlgorithms } from "./services/auth/tokens/signing-key.ts";
+import { retentionOverrides } from "./services/events/retention/policy.ts";
 
 const roles = ["api", "queue", "bus", "sandbox"] as const;
 
@@ -42,6 +44,14 @@ const proxyCount = z.union([z.stringbool().transform((one) => (one ? 1 : 0)), wh
 const origin = z.string().refine((value) => URL.canParse(value) && new URL(value).origin === value, {
   error: "expected an origin such as https://app.example.com: no path, no slash at the end",
 });
+const network = z.string().transform((value, context) => {
+  try {
+    return parseNetwork(value);
+  } catch {
+    context.addIssue({ code: "custom", message: "expected networks such as 10.0.0.0/8, or addresses" });
+    return z.NEVER;
+  }
+});
 const base64Bytes = (length: number) =>
   z.string().refine((value) => Buffer.from(value, "base64").length === length && /^[A-Za-z0-9+/]+={0,2}$/.test(value), {
     error: `expected ${length} bytes in base64 (make one with: openssl rand -base64 ${length})`,
@@ -62,6 +72,7 @@ const environment = z.object({
   REDIS_URL: connectionUrl("redis:", "rediss:").optional(),
   REDIS_SENTINELS: commaList.pipe(z.array(hostAndPort).min(1)).optional(),
   REDIS_SENTINEL_NAME: z.string().optional(),
+  KEELSON_REDIS_WAIT_REPLICAS: wholeNumber(0, 10).default(0),
   KEELSON_DATA_DIR: z.string().default(".keelson"),
   KEELSON_ROLES: commaList.pipe(z.array(z.enum(roles)).min(1)).default([...roles]),
   KEELSON_PUBLIC_URL: connectionUrl("http:", "https:").optional(),
@@ -80,6 +91,13 @@ const environment = z.object({
   KEELSON_LOGIN_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(600),
   KEELSON_REFUSED_LIMIT_PER_MINUTE: wholeNumber(1, 10_000_000).default(6_000),
   KEELSON_EVENT_RETENTION_HOURS: wholeNumber(1, 8_760).default(24),
+  KEELSON_EVENT_RETENTION: retentionOverrides.optional(),
+  KEELSON_EVENT_LENGTH_MAX: wholeNumber(1_000, 1_000_000_000).optional(),
+  KEELSON_CUSTOM_EVENTS: z.stringbool().default(true),
+  KEELSON_WEBHOOK_NETWORKS: commaList.pipe(z.array(network)).default([]),
+  KEELSON_WEBHOOK_DISABLE_AFTER_HOURS: wholeNumber(1, 8_760).default(120),
+  KEELSON_SUBSCRIPTIONS_MAX: wholeNumber(1, 100_000).default(100),
+  KEELSON_STREAMS_MAX: wholeNumber(1, 1_000_000).default(100),
   KEELSON_TRUST_PROXY: proxyCount.default(0),
   KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),
   KEELSON_REFRESH_TOKEN_SECONDS: wholeNumber(60, 63_072_000).default(31_536_000),
@@ -104,8 +122,12 @@ const environment = z.object({
   KEELSON_QUEUES: queueOverrides.optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
+  KEELSON_SANDBOX_TENANT_CONCURRENCY: wholeNumber(1, 64).optional(),
+  KEELSON_SANDBOX_TENANT_CPU_MS_PER_MINUTE: wholeNumber(1_000, 3_600_000).default(60_000),
   KEELSON_SANDBOX_TIMEOUT_MS_MAX: wholeNumber(10, 60_000).default(10_000),
   KEELSON_SANDBOX_MEMORY_BYTES_MAX: wholeNumber(16_777_216, 1_073_741_824).default(134_217_728),
+  KEELSON_SANDBOX_NETWORKS: commaList.pipe(z.array(network)).default([]),
+  KEELSON_SANDBOX_RETENTION_DAYS: wholeNumber(1, 3_650).default(30),
   KEELSON_SANDBOX_CODE_BYTES_MAX: wholeNumber(1_024, 10_000_000).default(262_144),
 });
 
@@ -220,8 +242,8 @@ export function pageOrigins({ KEELSON_PUBLIC_URL, KEELSON_CORS_ORIGINS }: Enviro
   return { own: KEELSON_PUBLIC_URL && new URL(KEELSON_PUBLIC_URL).origin, trusted: KEELSON_CORS_ORIGINS };
 }
 
-/** Without a setting the links of mails open on this machine, which is where an installation without one is tried out. */
-function publicUrl({ KEELSON_PUBLIC_URL, HOST, PORT }: Environment): string {
+/** Where this installation is reached. Without a setting that is this machine, which is where an installation without one is tried out. */
+export function publicUrl({ KEELSON_PUBLIC_URL, HOST, PORT }: Environment): string {
   const host = ["0.0.0.0", "::"].includes(HOST) ? "localhost" : HOST;
   return (KEELSON_PUBLIC_URL ?? `http://${host.includes(":") ? `[${host}]` : host}:${PORT}`).replace(/\/+$/, "");
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import postgres, { type Sql } from "postgres";
 import { openDataFolder } from "../app/platform/data-folder.ts";
 import { freeLoopbackPort } from "../app/platform/embedded-postgres/free-port.ts";
@@ -62,6 +63,80 @@ export async function ownRedis(): Promise<OwnRedis | undefined> {
       process = await start();
     },
     signal: (name) => process.signal(name),
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+export interface OwnSentinels extends AsyncDisposable {
+  /** As REDIS_SENTINELS takes them. */
+  readonly addresses: string;
+  readonly name: string;
+  /** Ends the master without a word; resolves when the Sentinels have made its replica the next one. */
+  killMaster(): Promise<void>;
+}
+
+/** A master with one replica, and three Sentinels that watch them. Undefined when there is no program for it. */
+export async function ownSentinels(): Promise<OwnSentinels | undefined> {
+  await testRedis();
+  const program = findRedis();
+  if (program === undefined) return undefined;
+  await using stack = new AsyncDisposableStack();
+  const persistence = ["--save", "", "--appendonly", "yes"];
+  const start = async (...more: readonly string[]) => {
+    const [folder, port] = [await temporaryFolder(stack), await freeLoopbackPort()];
+    const process = await startRedisProcess(program, { folder, port, persistence: [...persistence, ...more] });
+    stack.defer(() => process.stop());
+    return { port, process };
+  };
+  const master = await start("--repl-diskless-sync-delay", "0");
+  const replica = await start("--replicaof", "127.0.0.1", String(master.port));
+  const name = "keelson-test";
+  const ports: number[] = [];
+  for (const _ of [1, 2, 3]) {
+    const [folder, port] = [await temporaryFolder(stack), await freeLoopbackPort()];
+    const settings = [
+      `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+      `sentinel down-after-milliseconds ${name} 1000`,
+      `sentinel failover-timeout ${name} 5000`,
+    ];
+    await Bun.write(join(folder, "sentinel.conf"), `${settings.join("\n")}\n`);
+    const sentinel = await startRedisProcess(program, { folder, port, persistence: [], config: join(folder, "sentinel.conf") });
+    stack.defer(() => sentinel.stop());
+    ports.push(port);
+  }
+  const ask = async (port: number, ...command: [string, ...string[]]): Promise<unknown> => {
+    const client = new Redis(port, "127.0.0.1");
+    try {
+      return await client.call(...command);
+    } finally {
+      client.disconnect();
+    }
+  };
+  const agree = async (on: (port: number) => Promise<boolean>) => (await Promise.all(ports.map(on))).every(Boolean);
+  await until("the replica has what the master has", async () => String(await ask(replica.port, "ROLE")).includes("connected"), 20_000);
+  // Before they know of each other and of the replica they could not agree on a failover.
+  await until(
+    "the Sentinels know each other and the replica",
+    () =>
+      agree(async (port) => {
+        const [others, replicas] = [await ask(port, "SENTINEL", "sentinels", name), await ask(port, "SENTINEL", "replicas", name)];
+        return Array.isArray(others) && others.length === 2 && Array.isArray(replicas) && replicas.length === 1;
+      }),
+    20_000,
+  );
+  const open = stack.move();
+  return {
+    addresses: ports.map((port) => `127.0.0.1:${port}`).join(","),
+    name,
+    killMaster: async () => {
+      master.process.signal("SIGKILL");
+      const next = String(replica.port);
+      await until(
+        "the replica is the master",
+        () => agree(async (port) => JSON.stringify(await ask(port, "SENTINEL", "get-master-addr-by-name", name)).includes(next)),
+        30_000,
+      );
+    },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }
@@ -179,13 +254,20 @@ interface RedisSettings {
   readonly folder: string;
   readonly port: number;
   readonly persistence: readonly string[];
+  /** A Sentinel's, which it writes to. */
+  readonly config?: string;
 }
 
 /** Resolves when it answers. */
-async function startRedisProcess(program: string, { folder, port, persistence }: RedisSettings) {
+async function startRedisProcess(program: string, { folder, port, persistence, config }: RedisSettings) {
   const guard = createGuard();
   const settings = ["--port", String(port), "--bind", "127.0.0.1", ...persistence, "--dir", folder];
-  const child = Bun.spawn([program, ...settings], { stdin: "ignore", stdout: "ignore", stderr: "ignore", detached: true });
+  const child = Bun.spawn([program, ...(config ? [config, "--sentinel"] : []), ...settings], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+    detached: true,
+  });
   guard.watch(child.pid);
   child.unref();
   await until("Redis answers", () => answersPing(port));

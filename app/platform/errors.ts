@@ -18,6 +18,16 @@ export const problemTypes = {
     title: "The cursor is not one of ours",
     help: "Pass back `nextCursor` or an event id exactly as you received it.",
   },
+  invalid_pattern: {
+    status: 400,
+    title: "The pattern does not match the way event types are written",
+    help: "A pattern is a type, in which * stands for one segment and > at the end for the rest: task.changed, task.*, security.>",
+  },
+  forbidden_address: {
+    status: 400,
+    title: "Webhooks are not sent to this address",
+    help: "It is not a public one. An operator can allow networks with KEELSON_WEBHOOK_NETWORKS.",
+  },
   invalid_setup_token: {
     status: 400,
     title: "The set-up link is not valid",
@@ -111,6 +121,11 @@ export const problemTypes = {
     help: "Ask an administrator for an invitation, which is mailed to you; with KEELSON_SIGNUP=closed for an account. KEELSON_SIGNUP=open lets anybody sign up.",
   },
   not_found: { status: 404, title: "There is nothing here for you", help: "The path or id does not exist, or it belongs to someone else." },
+  unknown_event_type: {
+    status: 404,
+    title: "There is no such event type",
+    help: "GET /v1/event-types lists them. An administrator registers more with PUT /v1/event-types/<type>.",
+  },
   method_not_allowed: { status: 405, title: "The path does not take this method", help: "The `Allow` header lists the methods it takes." },
   email_taken: { status: 409, title: "An account with this e-mail exists", help: "Log in instead, or use another address." },
   identity_taken: {
@@ -142,6 +157,16 @@ export const problemTypes = {
     help: "Use a fresh key for each distinct request.",
   },
   rate_limited: { status: 429, title: "Too many requests", help: "Wait as long as `Retry-After` says." },
+  cpu_budget_spent: {
+    status: 429,
+    title: "Your programs have used the CPU time they may",
+    help: "It comes back evenly: wait as long as `Retry-After` says, or ask the operator to raise KEELSON_SANDBOX_TENANT_CPU_MS_PER_MINUTE.",
+  },
+  too_many_streams: {
+    status: 429,
+    title: "Too many event streams or patterns",
+    help: "One stream can carry several patterns. Close a stream you no longer need, or ask the operator to raise KEELSON_STREAMS_MAX.",
+  },
   internal: {
     status: 500,
     title: "Something went wrong on our side",

@@ -1,6 +1,11 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { createWhoAsks } from "../http/authenticate.ts";
 import type { AppEnv } from "../http/env.ts";
 import { authRoutes } from "./auth/routes.ts";
+import { eventInsightRoutes } from "./events/insight/routes.ts";
+import { eventRoutes } from "./events/routes.ts";
+import { subscriptionRoutes } from "./events/subscriptions/routes.ts";
+import { eventTypeRoutes } from "./events/types/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
 import { boardRoutes } from "./tasks/board/routes.ts";
@@ -20,11 +25,16 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof exportRoutes> &
   DepsOf<typeof importRoutes> &
   DepsOf<typeof boardRoutes> &
+  DepsOf<typeof eventRoutes> &
+  Omit<DepsOf<typeof eventTypeRoutes>, "whoAsks"> &
+  DepsOf<typeof subscriptionRoutes> &
+  DepsOf<typeof eventInsightRoutes> &
   DepsOf<typeof notifyRoutes> &
   DepsOf<typeof sandboxRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
+  const whoAsks = createWhoAsks({ verify: deps.auth.verify, sameOrigin: deps.sameOrigin });
   return [
     authRoutes(deps),
     taskRoutes(deps),
@@ -34,6 +44,10 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     exportRoutes(deps),
     importRoutes(deps),
     boardRoutes(deps),
+    eventRoutes(deps),
+    eventTypeRoutes({ ...deps, whoAsks }),
+    subscriptionRoutes(deps),
+    eventInsightRoutes(deps),
     notifyRoutes(deps),
     sandboxRoutes(deps),
   ];

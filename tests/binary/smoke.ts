@@ -136,6 +136,18 @@ async function useAll(name: string, { token }: SignedInUser): Promise<void> {
   };
   await step(`${name}: libraries that are loaded when they are first needed`, () => usesLibraries(token));
   await step(`${name}: an execution that is waited for`, adds);
+  const gives = async (program: object, output: unknown) => {
+    const { body } = await execute(program);
+    expectThat(Bun.deepEquals(body.execution?.output, output), `its output is ${JSON.stringify(output)}: ${JSON.stringify(body)}`);
+  };
+  await step(`${name}: TypeScript, whose stripper is in the file`, () => gives({ code: "const n: number = 2; n as number" }, 2));
+  await step(`${name}: web APIs and special values`, () =>
+    gives({ code: "new Map([[new URL('/b', 'http://a').href, 1n]])" }, { $map: [["http://a/b", { $bigint: "1" }]] }),
+  );
+  await step(`${name}: a capability, and debug mode`, async () => {
+    const { body } = await execute({ code: "await kv.set('n', 1)\nawait kv.get('n')", capabilities: { kv: {} }, debug: true });
+    expectThat(body.execution?.output === 1 && body.execution.debug.trace.lines.join() === "1,2", JSON.stringify(body));
+  });
   await step(`${name}: an execution as a task, with its stream to the result`, async () => {
     const { status, body } = await execute({ code: "console.log('hello'); output = input * 2", input: 21, wait: false });
     expectThat(status === 202, `it is accepted, got ${status}`);

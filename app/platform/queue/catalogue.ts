@@ -92,6 +92,8 @@ export const queueCatalogue = {
     timeoutMs: 15 * second,
     attempts: 8,
     // A day in all, as Standard Webhooks recommends.
+    // A subscription has a group for each delivery that it takes at once.
+    groupConcurrency: 1,
     backoff: { pausesMs: [5 * second, 5 * minute, 30 * minute, 2 * hour, 5 * hour, 8 * hour, 8 * hour] },
   },
   maintenance: { ...usual, ...workers(1), timeoutMs: 5 * minute, attempts: 3, priority: 900 },
