@@ -7,15 +7,15 @@ export interface Child extends AsyncDisposable {
 }
 
 const ready = z.object({ ready: z.literal(true) });
-const reply = z.object({ id: z.number(), value: z.unknown(), error: z.string().optional() });
+const reply = z.object({ id: z.number(), value: z.unknown().optional(), error: z.string().optional() });
 const question = z.object({ id: z.number(), verb: z.string(), input: z.unknown() });
 
-/** Runs `entry` (a file beside this one) with `argument`; resolves when it answers questions. */
-export async function startChild(entry: string, argument: unknown): Promise<Child> {
+/** Runs `entry` (a file beside this one, unless `command` says otherwise) with `argument`; resolves when it answers questions. */
+export async function startChild(entry: string, argument: unknown, command = ownCommand(entry)): Promise<Child> {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   const started = Promise.withResolvers<void>();
   let lastId = 0;
-  const child = Bun.spawn([process.execPath, new URL(entry, import.meta.url).pathname, JSON.stringify(argument)], {
+  const child = Bun.spawn([...command, JSON.stringify(argument)], {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "inherit",
@@ -49,12 +49,17 @@ export async function startChild(entry: string, argument: unknown): Promise<Chil
   };
 }
 
+function ownCommand(entry: string): readonly string[] {
+  return [process.execPath, new URL(entry, import.meta.url).pathname];
+}
+
 /** The other end, called once by the program of a child: answers until the parent is gone. */
 export function answerParent(verbs: Readonly<Record<string, (input: unknown) => unknown>>): void {
   process.on("disconnect", () => process.exit(0));
   process.on("message", (message) => {
     const { id, verb, input } = question.parse(message);
-    const work = Promise.try(() => verbs[verb]?.(input));
+    // Not Promise.try, which the Node of a peer may not have.
+    const work = (async () => verbs[verb]?.(input))();
     work.then(
       (value = null) => process.send?.({ id, value }),
       (error: unknown) => process.send?.({ id, error: String(error) }),

@@ -4,7 +4,11 @@ import { withDeadline } from "../../app/platform/deadline.ts";
 export type Sample = Readonly<Record<string, number>>;
 
 /** What must hold: the ratio subject ÷ peer, or the subject's own value. */
-export type Bar = { readonly ratioMin: number } | { readonly valueMin: number } | { readonly valueMax: number };
+export type Bar =
+  | { readonly ratioMin: number }
+  | { readonly ratioMax: number }
+  | { readonly valueMin: number }
+  | { readonly valueMax: number };
 
 export interface Measure {
   readonly name: string;
@@ -13,7 +17,7 @@ export interface Measure {
 }
 
 export interface RunningSide extends AsyncDisposable {
-  /** One short run; the values of one round. */
+  /** One short run; the values of one round. A peer may leave out what it has no like of. */
   measure(): Promise<Sample>;
 }
 
@@ -38,6 +42,11 @@ export interface Bench {
 export interface Outcome {
   readonly measure: Measure;
   readonly subject: number;
+  /** Missing where the peer does not measure it. */
+  readonly beside?: Beside;
+}
+
+interface Beside {
   readonly peer: number;
   readonly ratio: number;
   readonly ratioLow: number;
@@ -55,32 +64,24 @@ export async function compare(bench: Bench, rounds: number, say: (line: string) 
   await take(subject);
   await take(peer);
 
-  const pairs: { readonly subject: Sample; readonly peer: Sample }[] = [];
+  const pairs: Pair[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const pair = round % 2 === 0 ? await takeInOrder(subject, peer, take) : flip(await takeInOrder(peer, subject, take));
     pairs.push({ subject: pair.first, peer: pair.second });
     say(`${bench.name} round ${round + 1}/${rounds}: ${describe(bench.measures, pair.first, pair.second)}`);
   }
   return bench.measures.map((measure) => {
-    const ours = pairs.map((pair) => measuredValue(pair.subject, measure));
-    const theirs = pairs.map((pair) => measuredValue(pair.peer, measure));
-    const ratios = pairs.map((pair) => measuredValue(pair.subject, measure) / measuredValue(pair.peer, measure));
-    return {
-      measure,
-      subject: median(ours),
-      peer: median(theirs),
-      ratio: median(ratios),
-      ratioLow: Math.min(...ratios),
-      ratioHigh: Math.max(...ratios),
-    };
+    const beside = besidePeer(pairs, measure);
+    return { measure, subject: median(pairs.map((pair) => measuredValue(pair.subject, measure))), ...(beside ? { beside } : {}) };
   });
 }
 
-export function holds(outcome: Outcome): boolean | undefined {
-  const { bar } = outcome.measure;
+/** Undefined when no bar is set, or when there is no peer to hold it against. */
+export function holds({ measure: { bar }, subject, beside }: Outcome): boolean | undefined {
   if (bar === undefined) return undefined;
-  if ("ratioMin" in bar) return outcome.ratio >= bar.ratioMin;
-  return "valueMin" in bar ? outcome.subject >= bar.valueMin : outcome.subject <= bar.valueMax;
+  if ("ratioMin" in bar) return beside && beside.ratio >= bar.ratioMin;
+  if ("ratioMax" in bar) return beside && beside.ratio <= bar.ratioMax;
+  return "valueMin" in bar ? subject >= bar.valueMin : subject <= bar.valueMax;
 }
 
 /** The value below which the share `rank` (0 to 1) of the sorted values lies. */
@@ -93,6 +94,31 @@ function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
+
+interface Pair {
+  readonly subject: Sample;
+  readonly peer: Sample;
+}
+
+function besidePeer(pairs: readonly Pair[], measure: Measure): Beside | undefined {
+  const both = pairs.flatMap((pair) => {
+    const peer = pair.peer[measure.name];
+    return peer === undefined ? [] : [{ peer, ratio: ratioOf(measuredValue(pair.subject, measure), peer) }];
+  });
+  if (both.length === 0) return undefined;
+  const ratios = both.map(({ ratio }) => ratio);
+  return {
+    peer: median(both.map(({ peer }) => peer)),
+    ratio: median(ratios),
+    ratioLow: Math.min(...ratios),
+    ratioHigh: Math.max(...ratios),
+  };
+}
+
+/** Nothing beside nothing is as much. */
+function ratioOf(subject: number, peer: number): number {
+  return subject === 0 && peer === 0 ? 1 : subject / peer;
 }
 
 type Take = (side: RunningSide) => Promise<Sample>;
@@ -113,6 +139,6 @@ function measuredValue(sample: Sample, measure: Measure): number {
 }
 
 function describe(measures: readonly Measure[], subject: Sample, peer: Sample): string {
-  const show = (value: number) => value.toPrecision(4);
-  return measures.map((it) => `${it.name} ${show(measuredValue(subject, it))} : ${show(measuredValue(peer, it))} ${it.unit}`).join(" · ");
+  const show = (value: number | undefined) => value?.toPrecision(4) ?? "–";
+  return measures.map((it) => `${it.name} ${show(measuredValue(subject, it))} : ${show(peer[it.name])} ${it.unit}`).join(" · ");
 }

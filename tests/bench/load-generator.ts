@@ -2,7 +2,7 @@ import type { Socket } from "bun";
 import { percentile } from "./harness.ts";
 import type { Load, LoadReport } from "./load.ts";
 
-// Where wrk is missing: each connection sends its next request when the last one is answered.
+// Where wrk is missing, or can't do it: each connection sends its next request when the last one is answered, or when one is due.
 
 interface Connection {
   /** What has arrived of the answer; one byte is one character. */
@@ -13,14 +13,21 @@ interface Connection {
 const load: Load = JSON.parse(process.argv[2] ?? "{}");
 const url = new URL(load.url);
 const lines = Object.entries(load.headers).map(([name, value]) => `${name}: ${value}\r\n`);
-const request = `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n${lines.join("")}\r\n`;
+const { body = "" } = load;
+if (load.body !== undefined) lines.push("content-type: application/json\r\n", `content-length: ${Buffer.byteLength(body)}\r\n`);
+const method = load.body === undefined ? "GET" : "POST";
+const request = `${method} ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n${lines.join("")}\r\n${body}`;
 const latenciesMs: number[] = [];
+/** At a rate: connections with nothing to do, and when the requests came that found none. */
+const free: Socket<Connection>[] = [];
+const dueAt: number[] = [];
 let failed = 0;
 
 const startedAt = performance.now();
 const endsAt = startedAt + load.seconds * 1_000;
 const sockets = await Promise.all(Array.from({ length: load.connections }, connect));
-await Bun.sleep(endsAt - performance.now());
+if (load.perSecond === undefined) await Bun.sleep(endsAt - performance.now());
+else await sendAtRate(load.perSecond);
 const seconds = (performance.now() - startedAt) / 1_000;
 for (const socket of sockets) socket.end();
 
@@ -42,7 +49,10 @@ function connect(): Promise<Socket<Connection>> {
     port: Number(url.port),
     data: { text: "", sentAt: 0 },
     socket: {
-      open: send,
+      open: (socket) => {
+        if (load.perSecond === undefined) send(socket, performance.now());
+        else free.push(socket);
+      },
       data: (socket, chunk) => {
         socket.data.text += chunk.toString("latin1");
         if (isWhole(socket.data.text)) next(socket);
@@ -54,9 +64,9 @@ function connect(): Promise<Socket<Connection>> {
   });
 }
 
-function send(socket: Socket<Connection>): void {
+function send(socket: Socket<Connection>, sentAt: number): void {
   socket.data.text = "";
-  socket.data.sentAt = performance.now();
+  socket.data.sentAt = sentAt;
   socket.write(request);
 }
 
@@ -64,7 +74,26 @@ function next(socket: Socket<Connection>): void {
   const now = performance.now();
   latenciesMs.push(now - socket.data.sentAt);
   if (!socket.data.text.startsWith("HTTP/1.1 2")) failed += 1;
-  if (now < endsAt) send(socket);
+  const due = dueAt.shift();
+  if (due !== undefined) send(socket, due);
+  else if (load.perSecond !== undefined) free.push(socket);
+  else if (now < endsAt) send(socket, now);
+}
+
+/** Until the last one is answered. */
+async function sendAtRate(perSecond: number): Promise<void> {
+  const count = Math.ceil(perSecond * load.seconds);
+  for (let sent = 0; latenciesMs.length < count; ) {
+    await Bun.sleep(1);
+    const due = Math.min(count, Math.floor(((performance.now() - startedAt) / 1_000) * perSecond));
+    for (; sent < due; sent += 1) arrive();
+  }
+}
+
+function arrive(): void {
+  const socket = free.shift();
+  if (socket) send(socket, performance.now());
+  else dueAt.push(performance.now());
 }
 
 function isWhole(text: string): boolean {

@@ -12,10 +12,10 @@ const row = z.object({
   measure: z.string(),
   unit: z.string(),
   subject: z.number(),
-  peer: z.number(),
-  ratio: z.number(),
-  ratioLow: z.number(),
-  ratioHigh: z.number(),
+  peer: z.number().optional(),
+  ratio: z.number().optional(),
+  ratioLow: z.number().optional(),
+  ratioHigh: z.number().optional(),
   bar: z.string(),
   met: z.boolean().optional(),
 });
@@ -62,15 +62,17 @@ function machine(): string {
 
 function toRow(outcome: Outcome): Row {
   const met = holds(outcome);
-  const { measure, ...values } = outcome;
+  const { measure, subject, beside } = outcome;
   return {
     measure: measure.name,
     unit: measure.unit,
-    subject: round(values.subject),
-    peer: round(values.peer),
-    ratio: round(values.ratio),
-    ratioLow: round(values.ratioLow),
-    ratioHigh: round(values.ratioHigh),
+    subject: round(subject),
+    ...(beside && {
+      peer: round(beside.peer),
+      ratio: round(beside.ratio),
+      ratioLow: round(beside.ratioLow),
+      ratioHigh: round(beside.ratioHigh),
+    }),
     bar: describeBar(measure.bar, measure.unit),
     ...(met === undefined ? {} : { met }),
   };
@@ -79,14 +81,14 @@ function toRow(outcome: Outcome): Row {
 function describeBar(bar: Bar | undefined, unit: string): string {
   if (bar === undefined) return "";
   if ("ratioMin" in bar) return `≥ ${bar.ratioMin} ×`;
+  if ("ratioMax" in bar) return `≤ ${bar.ratioMax} ×`;
   return "valueMin" in bar ? `≥ ${show(bar.valueMin)} ${unit}` : `≤ ${show(bar.valueMax)} ${unit}`;
 }
 
 function toMarkdown({ name, what, subject, peer, rounds, date, machine, rows }: Entry): string {
   const lines = rows.map((it) => {
     const met = it.met === undefined ? "" : it.met ? "met" : "**missed**";
-    const ratio = `${it.ratio.toFixed(2)} (${it.ratioLow.toFixed(2)}–${it.ratioHigh.toFixed(2)})`;
-    return `| ${it.measure} | ${show(it.subject)} | ${show(it.peer)} | ${it.unit} | ${ratio} | ${it.bar} | ${met} |`;
+    return `| ${it.measure} | ${show(it.subject)} | ${show(it.peer)} | ${it.unit} | ${showRatio(it)} | ${it.bar} | ${met} |`;
   });
   return `### ${name}
 
@@ -104,6 +106,12 @@ function round(value: number): number {
   return Number(value.toPrecision(4));
 }
 
-function show(value: number): string {
+function showRatio({ ratio, ratioLow, ratioHigh }: Row): string {
+  if (ratio === undefined || ratioLow === undefined || ratioHigh === undefined) return "";
+  return `${ratio.toFixed(2)} (${ratioLow.toFixed(2)}–${ratioHigh.toFixed(2)})`;
+}
+
+function show(value: number | undefined): string {
+  if (value === undefined) return "";
   return value >= 1_000 ? Math.round(value).toLocaleString("en").replaceAll(",", " ") : String(value);
 }

@@ -1,15 +1,33 @@
 import { parseArgs } from "node:util";
 import { stopTestServices, testRedis } from "../services.ts";
 import { auth } from "./auth.ts";
+import { events } from "./events.ts";
+import { eventsSse } from "./events-sse.ts";
 import { compare } from "./harness.ts";
 import { httpAuth } from "./http-auth.ts";
 import { queue } from "./queue.ts";
 import { record } from "./report.ts";
+import { sandboxHostile } from "./sandbox-hostile.ts";
+import { sandboxHttp } from "./sandbox-http.ts";
+import { sandboxIsolatedVm } from "./sandbox-isolated-vm.ts";
+import { sandboxPool } from "./sandbox-pool.ts";
 import { tasks } from "./tasks.ts";
 import { tasksCrowd } from "./tasks-crowd.ts";
 
 // bun run bench [name…] [--rounds N]: `queue` stands for every bench whose name begins with `queue-`.
-const benches = [...httpAuth, ...auth, ...queue, ...tasks, ...tasksCrowd];
+const benches = [
+  ...httpAuth,
+  ...auth,
+  ...queue,
+  ...tasks,
+  ...tasksCrowd,
+  ...events,
+  ...eventsSse,
+  ...sandboxPool,
+  ...sandboxIsolatedVm,
+  ...sandboxHttp,
+  ...sandboxHostile,
+];
 
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import postgres from "postgres";
 import { request, type SignedInUser, signUp } from "../client.ts";
 import { runServer, temporaryDataFolder, whenReady } from "../server-process.ts";
@@ -6,6 +5,7 @@ import { testPostgres, testRedis } from "../services.ts";
 import { tasksOf } from "../tasks/tasks.ts";
 import { until } from "../until.ts";
 import { type Bench, percentile, type Side } from "./harness.ts";
+import { residentMegabytes } from "./process-tree.ts";
 import { newPrefix } from "./queue.ts";
 
 const crowd = 1_000_000;
@@ -48,7 +48,7 @@ interface Server extends AsyncDisposable {
   readonly pid: number;
 }
 
-async function startServer(settings: Readonly<Record<string, string>>): Promise<Server> {
+export async function startServer(settings: Readonly<Record<string, string>>): Promise<Server> {
   await using opening = new AsyncDisposableStack();
   const folder = opening.use(await temporaryDataFolder());
   const server = await runServer({
@@ -96,7 +96,7 @@ function oneCopy(what: string, waiting: number): Side {
               took.toSorted((a, b) => a - b),
               0.95,
             ),
-            "memory of the copy (RSS)": await residentMegabytes(server.pid),
+            "memory of the copy (RSS)": residentMegabytes(server.pid),
           };
         },
         [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -115,11 +115,6 @@ async function addCrowd(databaseUrl: string, url: string, count: number): Promis
     from tasks cross join generate_series(1, ${count}::int) as n where id = ${first}`;
   await sql`analyze tasks`;
   await sql.end();
-}
-
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024;
 }
 
 function cancelling(what: string, askedOf: 0 | 1): Side {
