@@ -1,11 +1,11 @@
 import { Registry } from "prom-client";
 import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
-import { isCancelled, isOverBudget, isSandboxAway } from "../workers/sandbox-client.ts";
 import { startThreads } from "../workers/start-threads.ts";
 import { authSettings, type Config, pageOrigins, publicUrl, sandboxBounds } from "./config.ts";
 import { createCopyEvents } from "./copy-events.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
+import { drain } from "./drain.ts";
 import { createGuards } from "./http/guards.ts";
 import { createReadiness } from "./http/health.ts";
 import { requireSameOrigin } from "./http/same-origin.ts";
@@ -15,18 +15,19 @@ import type { Actor } from "./platform/actor.ts";
 import { systemNow } from "./platform/clock.ts";
 import { connectionBudget } from "./platform/connection-budget.ts";
 import { openDataFolder } from "./platform/data-folder.ts";
-import { Problem } from "./platform/errors.ts";
 import { startHousekeeping } from "./platform/housekeeping.ts";
 import { createIdempotencyRecords } from "./platform/idempotency/store.ts";
+import { openKeys } from "./platform/keys/open.ts";
+import { localRootSecret } from "./platform/keys/root-key.ts";
 import type { Logger } from "./platform/logger.ts";
 import { createTransact } from "./platform/outbox.ts";
 import { createAddressGuard } from "./platform/outgoing/address-guard.ts";
 import { registerProcessMetrics } from "./platform/process-metrics.ts";
 import { queueTable } from "./platform/queue/overrides.ts";
 import { migratePostgresQueues } from "./platform/queue/postgres.ts";
-import { createSeal, keyEncryptionKey } from "./platform/seal.ts";
 import { openBus, openLimiter, openQueues, redisVersion } from "./platform/substrate.ts";
 import { waitFor } from "./platform/wait-for.ts";
+import { sandboxProblem } from "./sandbox-problem.ts";
 import { firstSetupToken } from "./services/auth/accounts/setup-token.ts";
 import { openAuthService } from "./services/auth/service.ts";
 import { createAuthStore } from "./services/auth/store.ts";
@@ -56,9 +57,6 @@ export interface Copy {
   close(): Promise<void>;
 }
 
-/** At shutdown, what streams have to send the result of a task that has just ended. */
-const lastWordsMs = 1_000;
-
 /** Some moments after the start, when whoever waited for it has had the first answer. */
 const warmAfterMs = 2_000;
 
@@ -69,8 +67,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   const waiting = { limitMs: config.KEELSON_STARTUP_WAIT_MS, log };
 
   const folder = await openDataFolder(config.KEELSON_DATA_DIR, { log });
-  const kek = await keyEncryptionKey(config.KEELSON_KEK, folder);
-  const seal = createSeal(kek);
+  const rootSecret = await localRootSecret(config.KEELSON_KEK, folder);
 
   const server = opening.adopt(await openDatabaseServer({ config, folder, log }), (it) => it.stop());
   const budget = connectionBudget(config);
@@ -80,6 +77,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   );
   await waitFor("PostgreSQL", database.ping, waiting);
   await migrate(server.url);
+  const { seal } = opening.adopt(await openKeys({ config, rootSecret, db: database.db, now, log }), (it) => it.stop());
   const { redis } = config;
   if (redis) await waitFor("Redis", () => redisVersion(redis), waiting);
   else await migratePostgresQueues(server.url, log);
@@ -97,7 +95,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     startThreads({
       config,
       databaseUrl: server.url,
-      keyEncryptionKey: kek,
+      rootSecret,
       log,
       queueThreads: budget.queueThreads,
       sandboxHost: {
@@ -247,20 +245,10 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
 
   await copyEvents.started();
 
-  const drain = async () => {
+  opening.defer(() => {
     void copyEvents.stopping();
-    const graceOver = AbortSignal.timeout(config.KEELSON_SHUTDOWN_GRACE_MS);
-    const streamsEnd = new AbortController();
-    graceOver.addEventListener("abort", () => streamsEnd.abort(), { once: true });
-    const requests = Promise.all([streams.drain(streamsEnd.signal), http?.stop(graceOver)]);
-    await threads.drain(config.KEELSON_SHUTDOWN_GRACE_MS);
-    // No task runs here any more. Streams of tasks that have ended get to say so; the others would wait in vain, and resume at another copy.
-    threads.feed.lookAgain();
-    const cut = setTimeout(() => streamsEnd.abort(), lastWordsMs);
-    await requests;
-    clearTimeout(cut);
-  };
-  opening.defer(drain);
+    return drain({ threads, streams, http, graceMs: config.KEELSON_SHUTDOWN_GRACE_MS });
+  });
 
   const open = opening.move();
   let closing: Promise<void> | undefined;
@@ -287,12 +275,4 @@ async function pingDatabase(server: DatabaseServer, database: DatabaseClient): P
 function isRefused(via: Actor["via"], id: string, minVersion: number | null): boolean {
   const shown = via.kind === "session" ? via.sessionId : via.keyId;
   return shown === id && (minVersion === null || via.version < minVersion);
-}
-
-function sandboxProblem(error: unknown): never {
-  if (isCancelled(error)) throw new DOMException("the client has gone", "AbortError");
-  if (isOverBudget(error)) throw new Problem("cpu_budget_spent", { retryAfterSeconds: 5, cause: error });
-  if (isSandboxAway(error))
-    throw new Problem("unavailable", { detail: "The sandbox can't take the program right now.", retryAfterSeconds: 1, cause: error });
-  throw error;
 }

@@ -17,6 +17,7 @@ const secretKeys = [
   "DATABASE_REPLICA_URL",
   "REDIS_URL",
   "KEELSON_KEK",
+  "KEELSON_KEK_PREVIOUS",
   "KEELSON_ADMIN_PASSWORD",
   "KEELSON_OAUTH_PROVIDERS",
 ] as const;
@@ -77,6 +78,8 @@ const environment = z.object({
   KEELSON_ROLES: commaList.pipe(z.array(z.enum(roles)).min(1)).default([...roles]),
   KEELSON_PUBLIC_URL: connectionUrl("http:", "https:").optional(),
   KEELSON_KEK: base64Bytes(32).optional(),
+  KEELSON_KEK_PREVIOUS: base64Bytes(32).optional(),
+  KEELSON_KEY_OVERLAP_SECONDS: wholeNumber(2, 86_400).default(120),
   KEELSON_SIGNUP: z.enum(["open", "invite", "closed"]).default("open"),
   KEELSON_ADMIN_EMAIL: z.email().optional(),
   KEELSON_ADMIN_PASSWORD: z.string().min(8).max(128).optional(),

@@ -5,4 +5,5 @@ export const advisoryLocks = {
   signingKeyRotation: 7_165_104,
   setup: 7_165_105,
   dispatcher: 7_165_106,
+  keyring: 7_165_107,
 } as const;

@@ -13,6 +13,9 @@ export async function substrates(): Promise<Substrate[]> {
   return (await testRedis()) === undefined ? ["postgres"] : ["postgres", "redis"];
 }
 
+/** One for all, so that copies can share a database. */
+const testKek = Buffer.alloc(32, 1).toString("base64");
+
 /** A whole copy on a free port, with a database and key prefix of its own. Dispose it at the end. */
 export interface TestCopy extends AsyncDisposable {
   readonly copy: Copy;
@@ -29,6 +32,7 @@ export async function startTestCopy(substrate: Substrate = "postgres", settings:
     DATABASE_URL: settings.DATABASE_URL ?? (await testPostgres()),
     ...(redis ? { REDIS_URL: redis } : {}),
     KEELSON_DATA_DIR: folder,
+    KEELSON_KEK: testKek,
     KEELSON_KEY_PREFIX: `test-${randomToken(6)
       .toLowerCase()
       .replaceAll(/[^a-z0-9]/g, "x")}`,

@@ -13,7 +13,8 @@ export interface ThreadData {
   readonly name: string;
   readonly config: Config;
   readonly databaseUrl: string;
-  readonly keyEncryptionKey: Uint8Array;
+  /** The local root key. */
+  readonly rootSecret: Uint8Array;
 }
 
 export interface SandboxThreadData extends ThreadData {

@@ -4,12 +4,12 @@ import type { Running } from "../app/platform/bus/port.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { newId } from "../app/platform/ids.ts";
+import { openKeys } from "../app/platform/keys/open.ts";
 import { createTransact } from "../app/platform/outbox.ts";
 import type { QueueName } from "../app/platform/queue/catalogue.ts";
 import { tryAgainIn } from "../app/platform/queue/job.ts";
 import { queueTable } from "../app/platform/queue/overrides.ts";
 import type { QueueConsumer } from "../app/platform/queue/port.ts";
-import { createSeal } from "../app/platform/seal.ts";
 import { openBus, openQueues } from "../app/platform/substrate.ts";
 import { openAuthAccountData } from "../app/services/auth/account-data.ts";
 import { createRename } from "../app/services/auth/accounts/rename.ts";
@@ -78,7 +78,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const leaveTeams = createLeaveTeams({ store: createTeamStore(database.db), keys });
   const exportStore = createExportStore(database.db);
   const scheduleStore = createScheduleStore(database.db);
-  const seal = createSeal(data.keyEncryptionKey);
+  const { seal } = opening.adopt(await openKeys({ ...data, db: database.db, now, log }), (it) => it.stop());
   const accountData = [
     taskAccountData(taskStore),
     scheduleAccountData(scheduleStore),

@@ -17,7 +17,7 @@ import { type SupervisedThread, superviseThread, type ThreadMethods } from "./su
 export interface ThreadsOptions {
   readonly config: Config;
   readonly databaseUrl: string;
-  readonly keyEncryptionKey: Uint8Array;
+  readonly rootSecret: Uint8Array;
   readonly queueThreads: number;
   /** For what queue threads have executed: answers what programs ask, and signs their receipts. */
   readonly sandboxHost: { readonly answer: Answer; readonly sign: SignReceipt };
@@ -31,9 +31,9 @@ const statsMsMax = 2_000;
  * All threads of one copy, as its roles ask for, and the lines between them: each queue thread gets a port of its own to the
  * sandbox thread, renewed when either of the two starts again.
  */
-export function startThreads({ config, databaseUrl, keyEncryptionKey, queueThreads, sandboxHost, log }: ThreadsOptions) {
+export function startThreads({ config, databaseUrl, rootSecret, queueThreads, sandboxHost, log }: ThreadsOptions) {
   const has = (role: Config["KEELSON_ROLES"][number]) => config.KEELSON_ROLES.includes(role);
-  const data = (name: string): ThreadData => ({ name, config, databaseUrl, keyEncryptionKey });
+  const data = (name: string): ThreadData => ({ name, config, databaseUrl, rootSecret });
   const feed = createBusFeed();
   const live: LiveEvents = createLiveEvents(async (patterns) => {
     const { since } = await bus.channel().call("follow", { patterns }, followMsMax);

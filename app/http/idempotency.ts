@@ -40,7 +40,7 @@ export function idempotency(records: IdempotencyRecords) {
       case "mismatch":
         throw new Problem("idempotency_mismatch", { detail: "The key was first used with another path or body." });
       case "unreadable":
-        throw new Problem("conflict", { detail: "The answer was kept by a copy with another KEELSON_KEK and can't be replayed here." });
+        throw new Problem("conflict", { detail: "The answer can't be opened any more, so it can't be replayed." });
       case "in_flight":
         throw new Problem("idempotency_in_flight", { retryAfterSeconds: 1 });
       case "claimed":

@@ -16,6 +16,7 @@ import registry from "./0016_registry.sql" with { type: "text" };
 import events from "./0017_events.sql" with { type: "text" };
 import subscriptions from "./0018_subscriptions.sql" with { type: "text" };
 import sandbox from "./0019_sandbox.sql" with { type: "text" };
+import keys from "./0020_keys.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   { name: "0017_events", sql: events },
   { name: "0018_subscriptions", sql: subscriptions },
   { name: "0019_sandbox", sql: sandbox },
+  { name: "0020_keys", sql: keys },
 ];

@@ -1,11 +1,9 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { createHmac, createPublicKey } from "node:crypto";
-import { join } from "node:path";
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
-import postgres from "postgres";
 import type { Config } from "../../app/config.ts";
-import { createSeal } from "../../app/platform/seal.ts";
 import { request, type SignedInUser, signUp } from "../client.ts";
+import { openSealOf } from "../opened-seal.ts";
 import { expectProblem } from "../problem.ts";
 import { sharedCopy } from "../shared-copy.ts";
 
@@ -266,14 +264,9 @@ describe("/.well-known/jwks.json", () => {
 });
 
 async function signingKeyOf(config: Config): Promise<JWK> {
-  const kek = await Bun.file(join(config.KEELSON_DATA_DIR, "secrets", "key-encryption-key")).text();
-  const database = postgres(config.DATABASE_URL ?? "", { max: 1 });
-  try {
-    const [row] = await database`select private_key from signing_keys`;
-    return JSON.parse(Buffer.from(createSeal(Buffer.from(kek, "base64url")).open(row?.private_key)).toString());
-  } finally {
-    await database.end();
-  }
+  await using opened = await openSealOf(config);
+  const [row] = await opened.sql`select kid, private_key from signing_keys`;
+  return JSON.parse(Buffer.from(opened.seal.open(row?.private_key, `signing-key:${row?.kid}`)).toString());
 }
 
 /** The same 6-bit letter with the bits set that base64url leaves unused after 64 bytes. */

@@ -3,7 +3,7 @@ import { readStream, request, signUp } from "../client.ts";
 import { startTestCopy, substrates, type TestCopy } from "../copy.ts";
 import { expectProblem } from "../problem.ts";
 
-describe.each(await substrates())("two copies on one database with data folders of their own, on %s", (substrate) => {
+describe.each(await substrates())("two copies on one database, on %s", (substrate) => {
   let first: TestCopy;
   let second: TestCopy;
   /** Accepted by the first before the second was there, so that both have had to look for keys. */
@@ -29,14 +29,12 @@ describe.each(await substrates())("two copies on one database with data folders 
     }
   });
 
-  test("each has a key of its own, and both show both", async () => {
+  test("they sign with one key", async () => {
     const kids = async ({ url }: TestCopy) =>
       (await request(url, "/.well-known/jwks.json")).body.keys.map(({ kid }: { kid: string }) => kid);
     const seen = await kids(first);
-    expect(new Set(seen).size).toBe(2);
+    expect(seen).toHaveLength(1);
     expect(await kids(second)).toEqual(seen);
-    const keyOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()).kid;
-    expect(new Set([keyOf(early.token), keyOf((await signUp(second.url)).token)])).toEqual(new Set(seen));
   });
 
   test("a refresh token works at either, once", async () => {
@@ -74,29 +72,23 @@ describe.each(await substrates())("two copies on one database with data folders 
   });
 });
 
-describe("an answer kept under an Idempotency-Key by another copy", () => {
-  const body = { code: "Math.random()" };
+test("a copy with another KEELSON_KEK does not start, and says which key is which", async () => {
+  await using first = await startTestCopy("postgres");
+  const other = startTestCopy("postgres", { ...settingsOf(first), KEELSON_KEK: Buffer.alloc(32, 2).toString("base64") });
+  expect(other).rejects.toThrow(/key-encryption key 1 .* wrapped by the root key local:[0-9a-f]{12}; this copy has local:[0-9a-f]{12}/);
+  await other.catch(() => undefined);
+}, 60_000);
+
+test("an answer kept under an Idempotency-Key is replayed by another copy", async () => {
   const headers = { "idempotency-key": "shared" };
-
-  test("is replayed when both have the same KEELSON_KEK", async () => {
-    const kek = Buffer.alloc(32, 7).toString("base64");
-    await using first = await startTestCopy("postgres", { KEELSON_KEK: kek });
-    await using second = await startTestCopy("postgres", { ...settingsOf(first), KEELSON_KEK: kek });
-    const { token } = await signUp(first.url);
-    const kept = await request(first.url, "/v1/sandbox/executions", { token, body, headers });
-    const replayed = await request(second.url, "/v1/sandbox/executions", { token, body, headers });
-    expect([replayed.status, replayed.headers.get("idempotency-replayed"), replayed.body]).toEqual([200, "true", kept.body]);
-  }, 60_000);
-
-  test("without it: refused in a way that says so, and not a 500", async () => {
-    await using first = await startTestCopy();
-    await using second = await startTestCopy("postgres", settingsOf(first));
-    const { token } = await signUp(first.url);
-    await request(first.url, "/v1/sandbox/executions", { token, body, headers });
-    const answer = await request(second.url, "/v1/sandbox/executions", { token, body, headers });
-    expect(answer.status).toBeLessThan(500);
-  }, 60_000);
-});
+  const body = { code: "Math.random()" };
+  await using first = await startTestCopy("postgres");
+  await using second = await startTestCopy("postgres", settingsOf(first));
+  const { token } = await signUp(first.url);
+  const kept = await request(first.url, "/v1/sandbox/executions", { token, body, headers });
+  const replayed = await request(second.url, "/v1/sandbox/executions", { token, body, headers });
+  expect([replayed.status, replayed.headers.get("idempotency-replayed"), replayed.body]).toEqual([200, "true", kept.body]);
+}, 60_000);
 
 function settingsOf({ config }: TestCopy): Record<string, string> {
   return { DATABASE_URL: config.DATABASE_URL ?? "", KEELSON_KEY_PREFIX: config.KEELSON_KEY_PREFIX };

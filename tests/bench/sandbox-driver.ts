@@ -24,7 +24,7 @@ const sandbox: SupervisedThread<SandboxThread> = superviseThread<SandboxHost, Sa
       // One owner's budget of CPU time would end what is to be measured.
       config: readConfig(undefined, { LOG_LEVEL: "error", KEELSON_SANDBOX_TENANT_CPU_MS_PER_MINUTE: "3600000" }),
       databaseUrl: "",
-      keyEncryptionKey: new Uint8Array(32),
+      rootSecret: new Uint8Array(32),
       cellCommand: ownCommand("sandbox-cell"),
     }),
   methods: client.methods,

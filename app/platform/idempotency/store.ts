@@ -21,7 +21,7 @@ export type Claim =
   | { readonly kind: "claimed" }
   | { readonly kind: "in_flight" }
   | { readonly kind: "mismatch" }
-  /** Kept under another key-encryption key than ours. */
+  /** Altered, or kept under a key-encryption key that is disabled. */
   | { readonly kind: "unreadable" }
   | { readonly kind: "replay"; readonly answer: KeptAnswer };
 
@@ -56,7 +56,7 @@ export function createIdempotencyRecords(deps: { readonly db: Db; readonly seal:
       if (!row) return { kind: "in_flight" };
       if (row.fingerprint !== fingerprint) return { kind: "mismatch" };
       if (row.status === null || !row.body || !row.contentType) return { kind: "in_flight" };
-      const body = tryOpen(seal, row.body);
+      const body = tryOpen(seal, row.body, nameOf(address));
       return body
         ? { kind: "replay", answer: { status: asStatus(row.status), contentType: row.contentType, body } }
         : { kind: "unreadable" };
@@ -68,7 +68,7 @@ export function createIdempotencyRecords(deps: { readonly db: Db; readonly seal:
     ): Promise<void> => {
       await db
         .update(idempotencyKeys)
-        .set({ status: answer.status, contentType: answer.contentType, body: seal.seal(answer.body), lockedUntil: null })
+        .set({ status: answer.status, contentType: answer.contentType, body: seal.seal(answer.body, nameOf(address)), lockedUntil: null })
         .where(at(address));
     },
 
@@ -84,9 +84,13 @@ export async function purgeIdempotencyKeys(db: Db, now: Now): Promise<number> {
   return gone.length;
 }
 
-function tryOpen(seal: Seal, sealed: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+function nameOf({ scope, key }: KeyAddress): string {
+  return `answer:${scope}:${key}`;
+}
+
+function tryOpen(seal: Seal, sealed: Uint8Array, boundTo: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    return new Uint8Array(seal.open(sealed));
+    return new Uint8Array(seal.open(sealed, boundTo));
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@ import { secondFactorFailed } from "../events.ts";
 import type { SecondFactor, SecondFactorClaim } from "../log-in.ts";
 import { recoveryCodeHash } from "./recovery-codes.ts";
 import type { MfaStore, TotpRow } from "./store.ts";
-import { stepOf } from "./totp.ts";
+import { stepOf, totpSecretOf } from "./totp.ts";
 import { type Tries, TryDue } from "./tries.ts";
 
 export interface SecondFactorDeps {
@@ -22,7 +22,7 @@ export interface SecondFactorDeps {
 export function createSecondFactor({ store, tries, transact, seal, now }: SecondFactorDeps): SecondFactor {
   const prove = async (unit: Unit, { userId, secret }: TotpRow, code: string): Promise<AuthenticationMethod | undefined> => {
     const at = now();
-    const step = await stepOf(seal.open(secret), code, at);
+    const step = await stepOf(seal.open(secret, totpSecretOf(userId)), code, at);
     if (step !== undefined) return (await store.useStep(userId, step, unit.tx)) ? "otp" : undefined;
     const usedAt = at;
     return (await store.useRecoveryCode(userId, { hash: recoveryCodeHash(userId, code), usedAt }, unit.tx)) ? "rc" : undefined;

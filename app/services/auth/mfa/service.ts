@@ -11,7 +11,7 @@ import type { AuthStore, UserRow } from "../store.ts";
 import { newRecoveryCodes, recoveryCodeHash } from "./recovery-codes.ts";
 import type { totpCodeRequest } from "./schema.ts";
 import type { MfaStore } from "./store.ts";
-import { describeTotp, newTotpSecret, stepOf } from "./totp.ts";
+import { describeTotp, newTotpSecret, stepOf, totpSecretOf } from "./totp.ts";
 
 export type MfaService = ReturnType<typeof createMfaService>;
 
@@ -60,7 +60,7 @@ export function createMfaService({ users, store, transact, assertRecentLogIn, se
       return transact(async (unit) => {
         const user = await self(call.actor, unit);
         const secret = await newTotpSecret();
-        if (!(await store.begin({ userId: user.id, secret: seal.seal(secret), createdAt: now() }, unit.tx)))
+        if (!(await store.begin({ userId: user.id, secret: seal.seal(secret, totpSecretOf(user.id)), createdAt: now() }, unit.tx)))
           throw new Problem("conflict", { detail: "A second factor is set up already. Remove it first." });
         unit.publish(mfaBegun, { ...addressOf(call), data: {} });
         return describeTotp(secret, user.email);
@@ -74,7 +74,7 @@ export function createMfaService({ users, store, transact, assertRecentLogIn, se
         const user = await self(call.actor, unit);
         const row = await store.find(user.id, unit.tx);
         if (!row) throw new Problem("not_found", { detail: "No second factor was begun: POST /v1/auth/mfa/totp first." });
-        const step = await stepOf(seal.open(row.secret), code.trim(), now());
+        const step = await stepOf(seal.open(row.secret, totpSecretOf(row.userId)), code.trim(), now());
         if (step === undefined)
           throw new Problem("validation_failed", { errors: [{ pointer: "/code", detail: "is not the code of now" }] });
         if (!(await store.confirm(user.id, { step, confirmedAt: now() }, unit.tx)))

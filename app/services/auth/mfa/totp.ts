@@ -10,6 +10,11 @@ export async function newTotpSecret(): Promise<Uint8Array> {
   return new Secret({ size: 20 }).bytes;
 }
 
+/** What the sealed secret of a user is bound to. */
+export function totpSecretOf(userId: string): string {
+  return `totp:${userId}`;
+}
+
 /** What an authenticator app is told: the secret in base32, and the URI that its QR code holds. */
 export async function describeTotp(secret: Uint8Array, account: string): Promise<{ readonly secret: string; readonly uri: string }> {
   const totp = await totpOf(secret, account);

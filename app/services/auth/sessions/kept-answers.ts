@@ -8,10 +8,10 @@ export type KeptAnswers = ReturnType<typeof createKeptAnswers>;
 export function createKeptAnswers(seal: Seal) {
   return {
     /** Opens only for who shows the token that it was given for. */
-    sealFor: (refreshToken: string, answer: SignedIn): Uint8Array => sealOf(refreshToken).seal(toBytes(answer)),
+    sealFor: (refreshToken: string, answer: SignedIn): Uint8Array => sealOf(refreshToken).seal(toBytes(answer), boundTo),
 
     /** For a token that was not shown: what it was is known to nobody here, so it opens with the installation's key. */
-    sealForAny: (answer: SignedIn): Uint8Array => seal.seal(toBytes(answer)),
+    sealForAny: (answer: SignedIn): Uint8Array => seal.seal(toBytes(answer), boundTo),
 
     /** Undefined when it was sealed by a copy with another key-encryption key. */
     open: (refreshToken: string, kept: Uint8Array): SignedIn | undefined => {
@@ -20,6 +20,8 @@ export function createKeptAnswers(seal: Seal) {
     },
   };
 }
+
+const boundTo = "refresh-answer";
 
 function toBytes(answer: SignedIn): Uint8Array {
   return Buffer.from(JSON.stringify(answer));
@@ -31,7 +33,7 @@ function sealOf(refreshToken: string): Seal {
 
 function tryOpen(seal: Seal, kept: Uint8Array): Uint8Array | undefined {
   try {
-    return seal.open(kept);
+    return seal.open(kept, boundTo);
   } catch {
     return undefined;
   }

@@ -54,7 +54,7 @@ export async function openSigningKeys(deps: SigningKeyDeps) {
       const { kid, privateJwk, publicJwk } = await generateSigningKey(algorithm);
       const createdAt = now();
       const signsFrom = signers.length === 0 ? createdAt : new Date(createdAt.getTime() + aheadMs);
-      const privateKey = deps.seal.seal(Buffer.from(JSON.stringify(privateJwk)));
+      const privateKey = deps.seal.seal(Buffer.from(JSON.stringify(privateJwk)), nameOf(kid));
       await store.insertSigningKey({ kid, algorithm, publicJwk, privateKey, createdAt, signsFrom }, on);
       signers = [...signers, { kid, algorithm, key: await importCryptoKey(privateJwk, algorithm), createdAt, signsFrom }];
       log.info({ kid, algorithm, signsFrom }, "made a signing key");
@@ -83,16 +83,20 @@ async function openSigners({ seal, algorithm, log }: SigningKeyDeps, rows: reado
   const signers: Signer[] = [];
   for (const { privateKey, ...row } of rows) {
     if (!privateKey || row.algorithm !== algorithm) continue;
-    const jwk = unseal(seal, privateKey);
+    const jwk = unseal(seal, privateKey, nameOf(row.kid));
     if (jwk) signers.push({ ...row, key: await importCryptoKey(jwk, algorithm) });
-    else log.debug({ kid: row.kid }, "a signing key was sealed with another KEELSON_KEK: it verifies, but does not sign here");
+    else log.debug({ kid: row.kid }, "a signing key does not open with the keys of this copy: it verifies, but does not sign here");
   }
   return signers;
 }
 
-function unseal(seal: Seal, sealed: Uint8Array): JWK | undefined {
+function nameOf(kid: string): string {
+  return `signing-key:${kid}`;
+}
+
+function unseal(seal: Seal, sealed: Uint8Array, boundTo: string): JWK | undefined {
   try {
-    const jwk: JWK = JSON.parse(Buffer.from(seal.open(sealed)).toString());
+    const jwk: JWK = JSON.parse(Buffer.from(seal.open(sealed, boundTo)).toString());
     return jwk;
   } catch {
     return undefined;

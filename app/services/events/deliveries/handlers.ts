@@ -94,7 +94,7 @@ export function createDeliverHandler(deps: DeliveryHandlerDeps): JobHandler<z.in
   const trySend = async (of: SubscriptionRow, delivery: DeliveryRow, signal: AbortSignal) => {
     const items = await store.itemsOf([delivery.id]);
     const startedAt = performance.now();
-    const secrets = validSecrets(openSecrets(seal, of.secrets), now());
+    const secrets = validSecrets(openSecrets(seal, of), now());
     const outcome = await send({ id: delivery.id, url: of.url, secrets, items, at: now(), signal }, guard).then(failureOf, unreachable);
     signal.throwIfAborted();
     return { outcome, attempts: delivery.attempts + 1, durationMs: Math.round(performance.now() - startedAt) };

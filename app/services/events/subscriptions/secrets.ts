@@ -15,13 +15,20 @@ export function newSigningSecret(): string {
   return `${prefix}${randomBytes(secretBytes).toString("base64")}`;
 }
 
-export function sealSecrets(seal: Pick<Seal, "seal">, secrets: SigningSecrets): Uint8Array {
-  return seal.seal(Buffer.from(JSON.stringify(secrets)));
+export function sealSecrets(seal: Pick<Seal, "seal">, subscriptionId: string, secrets: SigningSecrets): Uint8Array {
+  return seal.seal(Buffer.from(JSON.stringify(secrets)), nameOf(subscriptionId));
 }
 
 /** Throws when they were sealed with another key-encryption key. */
-export function openSecrets(seal: Pick<Seal, "open">, sealed: Uint8Array): SigningSecrets {
-  return signingSecrets.parse(JSON.parse(Buffer.from(seal.open(sealed)).toString()));
+export function openSecrets(
+  seal: Pick<Seal, "open">,
+  { id, secrets }: { readonly id: string; readonly secrets: Uint8Array },
+): SigningSecrets {
+  return signingSecrets.parse(JSON.parse(Buffer.from(seal.open(secrets, nameOf(id))).toString()));
+}
+
+function nameOf(subscriptionId: string): string {
+  return `subscription:${subscriptionId}`;
 }
 
 /** Those that sign at this time. */

@@ -85,9 +85,10 @@ export function createSubscriptionService(deps: SubscriptionDeps) {
       const row = await transact(async (unit) => {
         if ((await store.lockAndCount(actor.userId, unit.tx)) >= deps.subscriptionsMax)
           throw new Problem("conflict", { detail: `You have ${deps.subscriptionsMax} subscriptions, which is as many as you may.` });
+        const id = newId("subscription");
         const inserted = await store.insert(
           {
-            id: newId("subscription"),
+            id,
             ...owner,
             asAdmin: actor.role === "admin",
             ...columnsOf(given),
@@ -96,7 +97,7 @@ export function createSubscriptionService(deps: SubscriptionDeps) {
             description: given.description,
             concurrency: given.concurrency,
             status: "active",
-            secrets: sealSecrets(seal, [{ secret }]),
+            secrets: sealSecrets(seal, id, [{ secret }]),
             fromCursor,
           },
           unit.tx,
@@ -160,10 +161,10 @@ export function createSubscriptionService(deps: SubscriptionDeps) {
         const row = await locked(unit, call.actor, id);
         const secret = newSigningSecret();
         const previousExpiresAt = new Date(now().getTime() + overlapSeconds * 1_000).toISOString();
-        const [current, ...older] = openSecrets(seal, row.secrets);
+        const [current, ...older] = openSecrets(seal, row);
         const living = older.filter(({ expiresAt }) => expiresAt !== undefined && Date.parse(expiresAt) > now().getTime());
         const previous = current && overlapSeconds > 0 ? [{ ...current, expiresAt: previousExpiresAt }, ...living] : living;
-        await store.update(id, { secrets: sealSecrets(seal, [{ secret }, ...previous].slice(0, secretsMax)) }, unit.tx);
+        await store.update(id, { secrets: sealSecrets(seal, id, [{ secret }, ...previous].slice(0, secretsMax)) }, unit.tx);
         unit.publish(subscriptionSecretRotated, { ...addressOf(row, call), data: { overlapSeconds } });
         return { secret, previousExpiresAt };
       }),

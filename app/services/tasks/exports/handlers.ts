@@ -36,7 +36,7 @@ export function createExportUserDataHandler(deps: ExportHandlerDeps): JobHandler
     const text = JSON.stringify({ ...head, data });
     const bytes = Buffer.byteLength(text);
     if (bytes > documentBytesMax) return giveUp(`the document has ${bytes} bytes; at most ${documentBytesMax}`);
-    const document = await sealDocument(text, seal);
+    const document = await sealDocument(text, exportId, seal);
     signal.throwIfAborted();
     await store.finish(exportId, { document, bytes, finishedAt, expiresAt: expiryAfter(finishedAt) });
     await progress({ done: accountData.length, total: accountData.length });

@@ -71,7 +71,7 @@ export function createExportService({ store, transact, createTask, assertRoom, s
         unit.publish(exportDownloaded, { subject: id, audience: row.ownerId, actorId: actor.userId, origin, data: {} });
         return document;
       });
-      return openDocument(sealed, seal);
+      return openDocument(sealed, id, seal);
     },
   };
 }
