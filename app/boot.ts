@@ -39,6 +39,7 @@ import { createNotifyService } from "./services/notify/service.ts";
 import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxServices } from "./services/sandbox/parts.ts";
+import { createKeyServices } from "./services/secrets/keys/parts.ts";
 import { createTaskServices, openTaskRecord } from "./services/tasks/parts.ts";
 import { registerQueueMetrics } from "./services/tasks/queues/metrics.ts";
 import { taskEnd } from "./services/tasks/watch.ts";
@@ -77,7 +78,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   );
   await waitFor("PostgreSQL", database.ping, waiting);
   await migrate(server.url);
-  const { seal } = opening.adopt(await openKeys({ config, rootSecret, db: database.db, now, log }), (it) => it.stop());
+  const { seal, keyring } = opening.adopt(await openKeys({ config, rootSecret, db: database.db, now, log }), (it) => it.stop());
   const { redis } = config;
   if (redis) await waitFor("Redis", () => redisVersion(redis), waiting);
   else await migratePostgresQueues(server.url, log);
@@ -225,6 +226,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       ...taskServices,
       ...eventServices,
       ...sandboxServices,
+      ...createKeyServices({ db: database.db, keyring, transact, createTask, now }),
       publicUrl: publicUrl(config),
       notify,
       guards,

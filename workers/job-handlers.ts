@@ -8,6 +8,8 @@ import { createSendMailHandler, type NotifyHandlerDeps } from "../app/services/n
 import { sendMailJob } from "../app/services/notify/jobs.ts";
 import { createExecuteHandler, createRunProgramHandler, type SandboxHandlerDeps } from "../app/services/sandbox/handlers.ts";
 import { executeJob, runProgramJob } from "../app/services/sandbox/jobs.ts";
+import { createRewrapHandler, type RewrapHandlerDeps } from "../app/services/secrets/keys/handlers.ts";
+import { rewrapJob } from "../app/services/secrets/keys/jobs.ts";
 import { createExportUserDataHandler, type ExportHandlerDeps } from "../app/services/tasks/exports/handlers.ts";
 import { exportUserDataJob } from "../app/services/tasks/exports/jobs.ts";
 import { createImportUserDataHandler, type ImportHandlerDeps } from "../app/services/tasks/imports/handlers.ts";
@@ -29,6 +31,7 @@ export const jobContracts = [
   importUserDataJob,
   deliverJob,
   replayJob,
+  rewrapJob,
 ] as const satisfies readonly JobContract[];
 
 export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
@@ -48,6 +51,7 @@ export interface HandlerDeps {
   readonly imports: ImportHandlerDeps;
   readonly deliveries: DeliveryHandlerDeps;
   readonly replays: ReplayHandlerDeps;
+  readonly rewrap: RewrapHandlerDeps;
 }
 
 export function createHandlers(deps: HandlerDeps): Handlers {
@@ -62,6 +66,7 @@ export function createHandlers(deps: HandlerDeps): Handlers {
     "tasks.import-user-data": bind(importUserDataJob, createImportUserDataHandler(deps.imports)),
     "events.deliver": bind(deliverJob, createDeliverHandler(deps.deliveries)),
     "events.replay": bind(replayJob, createReplayHandler(deps.replays)),
+    "secrets.rewrap": bind(rewrapJob, createRewrapHandler(deps.rewrap)),
   };
 }
 

@@ -8,6 +8,7 @@ import { NotStorable, type TaskRecorder } from "../app/services/tasks/record/rec
 import type { TaskEntry, TaskMove } from "../app/services/tasks/record/store.ts";
 import type { RunningTasks } from "../app/services/tasks/registry/running-tasks.ts";
 import { predecessorsOf, withoutSuccess } from "../app/services/tasks/states.ts";
+import { isFailedQuery } from "../db/errors.ts";
 import type { TaskUse } from "../db/schema/tasks.ts";
 import { createAttempt, Stopped } from "./attempt.ts";
 import { type BoundHandler, findHandler } from "./job-handlers.ts";
@@ -145,6 +146,8 @@ function isInvalidInput(error: unknown): boolean {
   return error instanceof Error && error.name === "ZodError";
 }
 
-function describe(error: unknown): TaskError {
+/** Whoever owns the task reads this. The log has the whole. */
+export function describe(error: unknown): TaskError {
+  if (isFailedQuery(error)) return { name: "QueryFailed", message: "a query failed" };
   return error instanceof Error ? { name: error.name, message: error.message } : { name: "Error", message: String(error) };
 }

@@ -5,6 +5,7 @@ import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { newId } from "../app/platform/ids.ts";
 import { openKeys } from "../app/platform/keys/open.ts";
+import { createKekStore } from "../app/platform/keys/store.ts";
 import { createTransact } from "../app/platform/outbox.ts";
 import type { QueueName } from "../app/platform/queue/catalogue.ts";
 import { tryAgainIn } from "../app/platform/queue/job.ts";
@@ -26,6 +27,7 @@ import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { valuesAccountData } from "../app/services/sandbox/values/account-data.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
+import { createSealedStore } from "../app/services/secrets/keys/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { exportAccountData } from "../app/services/tasks/exports/account-data.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
@@ -78,7 +80,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const leaveTeams = createLeaveTeams({ store: createTeamStore(database.db), keys });
   const exportStore = createExportStore(database.db);
   const scheduleStore = createScheduleStore(database.db);
-  const { seal } = opening.adopt(await openKeys({ ...data, db: database.db, now, log }), (it) => it.stop());
+  const { seal, keyring } = opening.adopt(await openKeys({ ...data, db: database.db, now, log }), (it) => it.stop());
   const accountData = [
     taskAccountData(taskStore),
     scheduleAccountData(scheduleStore),
@@ -109,6 +111,14 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
       store: createNotifyStore(database.db),
       seal,
       developmentMailbox: config.KEELSON_DEV_MAILBOX,
+      now,
+    },
+    rewrap: {
+      keyring,
+      keks: createKekStore(database.db),
+      store: createSealedStore(database.db),
+      transact,
+      overlapMs: config.KEELSON_KEY_OVERLAP_SECONDS * 1_000,
       now,
     },
     runs: { execute: (request, signal) => execute(request, { signal }), now },

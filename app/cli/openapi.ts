@@ -44,6 +44,7 @@ export function run(options: CommandOptions): Promise<number> {
       notify: neverCalled(),
       sandbox: neverCalled(),
       sandboxInsight: neverCalled(),
+      keys: neverCalled(),
       streams: neverCalled(),
       sameOrigin: neverCalled(),
       guards,

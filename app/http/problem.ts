@@ -1,6 +1,6 @@
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
-import { isDatabaseUnavailable } from "../../db/unavailable.ts";
+import { isDatabaseUnavailable } from "../../db/errors.ts";
 import { Problem, problemTypes } from "../platform/errors.ts";
 import { fieldErrors } from "../platform/field-errors.ts";
 import { jsonPointer } from "../platform/json-pointer.ts";

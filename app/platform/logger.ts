@@ -1,5 +1,6 @@
 import pino, { type Logger } from "pino";
 import pretty from "pino-pretty";
+import { isFailedQuery } from "../../db/errors.ts";
 
 export type { Logger } from "pino";
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
@@ -23,6 +24,6 @@ function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { name, message, stack, cause } = error;
   const nested = cause === undefined ? {} : { cause: serializeError(cause) };
-  if ("query" in error && "params" in error) return { type: name, message: "query failed", query: error.query, ...nested };
+  if (isFailedQuery(error)) return { type: name, message: "query failed", query: error.query, ...nested };
   return { type: name, message, stack, ...("code" in error ? { code: error.code } : {}), ...nested };
 }

@@ -6,6 +6,7 @@ import * as eventEvents from "./events/events.ts";
 import * as outsideEvents from "./events/outside-events.ts";
 import * as subscriptionEvents from "./events/subscriptions/events.ts";
 import * as sandboxEvents from "./sandbox/events.ts";
+import * as keyEvents from "./secrets/keys/events.ts";
 import * as systemEvents from "./system-events.ts";
 import * as taskEvents from "./tasks/events.ts";
 import * as exportEvents from "./tasks/exports/events.ts";
@@ -20,6 +21,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   scheduleEvents,
   exportEvents,
   sandboxEvents,
+  keyEvents,
   eventEvents,
   subscriptionEvents,
   outsideEvents,

@@ -8,6 +8,7 @@ import { subscriptionRoutes } from "./events/subscriptions/routes.ts";
 import { eventTypeRoutes } from "./events/types/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
+import { keyRoutes } from "./secrets/keys/routes.ts";
 import { boardRoutes } from "./tasks/board/routes.ts";
 import { exportRoutes } from "./tasks/exports/routes.ts";
 import { importRoutes } from "./tasks/imports/routes.ts";
@@ -30,7 +31,8 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof subscriptionRoutes> &
   DepsOf<typeof eventInsightRoutes> &
   DepsOf<typeof notifyRoutes> &
-  DepsOf<typeof sandboxRoutes>;
+  DepsOf<typeof sandboxRoutes> &
+  DepsOf<typeof keyRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
@@ -50,5 +52,6 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     eventInsightRoutes(deps),
     notifyRoutes(deps),
     sandboxRoutes(deps),
+    keyRoutes(deps),
   ];
 }

@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { isDatabaseUnavailable } from "../../../db/unavailable.ts";
+import { isDatabaseUnavailable } from "../../../db/errors.ts";
 import { withDeadline } from "../deadline.ts";
 import { encodeEvent } from "./encode.ts";
 import type { BusEvent, Cursor } from "./port.ts";

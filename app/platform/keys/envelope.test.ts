@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { createEnvelope, type Kek, kekVersionOf, rewrap, UnknownKek } from "./envelope.ts";
+import { createEnvelope, type Kek, kekVersionOf, prefixBytes, rewrapPrefix, UnknownKek } from "./envelope.ts";
 
 const kek = (version: number): Kek => ({ version, key: new Uint8Array(32).fill(version) });
 const keks = (...all: readonly Kek[]) => ({
@@ -38,7 +38,8 @@ describe("rewrapping", () => {
   const before = createEnvelope(keks(kek(1))).seal(plain, "a");
 
   test("moves a value to the key in force without knowing what it is bound to", () => {
-    const after = rewrap(keks(kek(1), kek(2)), before);
+    const prefix = rewrapPrefix(keks(kek(1), kek(2)), before.subarray(0, prefixBytes));
+    const after = Buffer.concat([prefix, before.subarray(prefixBytes)]);
     expect([kekVersionOf(before), kekVersionOf(after)]).toEqual([1, 2]);
     const onlyNew = createEnvelope(keks(kek(2)));
     expect(text(onlyNew.open(after, "a"))).toBe("correct horse");
@@ -46,9 +47,9 @@ describe("rewrapping", () => {
   });
 
   test("refuses what it can't open", () => {
-    expect(() => rewrap(keks(kek(2)), before)).toThrow(UnknownKek);
+    expect(() => rewrapPrefix(keks(kek(2)), before)).toThrow(UnknownKek);
     expect(() =>
-      rewrap(
+      rewrapPrefix(
         keks(kek(1), kek(2)),
         Buffer.from("something else, long enough to be one of those, but it is none of ours: no format, no version"),
       ),

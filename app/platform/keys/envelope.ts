@@ -27,8 +27,8 @@ export class UnknownKek extends Error {
 const format = 1;
 const headerBytes = 5;
 const wrappedKeyBytes = overheadBytes + keyBytes;
-/** Of header and data key: what rewrapping replaces. */
-const prefixBytes = headerBytes + wrappedKeyBytes;
+/** Header and data key: what rewrapping replaces. */
+export const prefixBytes = headerBytes + wrappedKeyBytes;
 
 /** Envelope encryption: a fresh data key for each value, wrapped by the key-encryption key in force. */
 export function createEnvelope(keks: Keks): Seal {
@@ -43,13 +43,13 @@ export function createEnvelope(keks: Keks): Seal {
 
 /** Which key-encryption key a sealed value needs. Throws when it is none. */
 export function kekVersionOf(sealed: Uint8Array): number {
-  if (sealed[0] !== format || sealed.length < prefixBytes + overheadBytes) throw new Error("not a sealed value");
+  if (sealed[0] !== format || sealed.length < prefixBytes) throw new Error("not a sealed value");
   return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length).readUInt32BE(1);
 }
 
-/** The same value under the key in force; only its prefix is made anew. It does not need to know what the value is bound to. */
-export function rewrap(keks: Keks, sealed: Uint8Array): Uint8Array {
-  return Buffer.concat([wrap(keks.current(), unwrap(keks, sealed)), sealed.subarray(prefixBytes)]);
+/** The prefix of a sealed value, made anew under the key in force; the rest of the value stays, and what it is bound to need not be known. */
+export function rewrapPrefix(keks: Keks, prefix: Uint8Array): Uint8Array {
+  return wrap(keks.current(), unwrap(keks, prefix));
 }
 
 function wrap({ version, key }: Kek, dataKey: Uint8Array): Uint8Array {

@@ -1,3 +1,4 @@
+import type { Db, Tx } from "../../../db/client.ts";
 import { keepRunning, pause } from "../bus/keep-running.ts";
 import type { Running } from "../bus/port.ts";
 import type { Now } from "../clock.ts";
@@ -10,6 +11,7 @@ import type { KekRow, KekStore } from "./store.ts";
 
 export interface KeyringDeps {
   readonly store: KekStore;
+  readonly transaction: Db["transaction"];
   readonly root: RootKey;
   /** The root key from before: what it wrapped is wrapped anew by `root`. */
   readonly previousRoot?: RootKey | undefined;
@@ -21,10 +23,10 @@ export interface KeyringDeps {
 
 export interface Keyring extends Keks, Running {
   readonly rootKeyId: string;
-  /** Makes the next key; it is in force once every copy knows it. While one is coming, that is the answer. */
-  rotate(): Promise<KekRow>;
-  /** For good, unless it is the one in force or coming. Undefined when it is not there to be disabled. */
-  disable(version: number): Promise<KekRow | undefined>;
+  /** Makes the next key, as part of the caller's transaction; it is in force once every copy knows it. While one is coming, that is the answer. */
+  rotate(on: Tx): Promise<{ readonly row: KekRow; readonly isNew: boolean }>;
+  /** As part of the caller's transaction. Answers whether it was one that can be: not the one in force, nor the coming one. */
+  disable(version: number, on: Tx): Promise<boolean>;
   refresh(): Promise<void>;
 }
 
@@ -37,7 +39,7 @@ interface Known extends Kek {
  * takes over: it is shown to all copies before any of them encrypts with it. Throws when the root key is not the one that wrapped them.
  */
 export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
-  const { store, root, overlapMs, now, log } = deps;
+  const { store, root, overlapMs, transaction, now, log } = deps;
   const pollMs = Math.min(5_000, overlapMs / 8);
   let known: readonly Known[] = [];
   let lookedAt = 0;
@@ -55,7 +57,8 @@ export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
   };
   const make = (previous: KekRow | undefined): Promise<KekRow> => makeKek(deps, previous);
 
-  await store.changing(async (on) => {
+  await transaction(async (on) => {
+    await store.lock(on);
     const rows = await store.usable(on);
     if (rows.length === 0) await store.insert(await make(undefined), on);
     for (const row of rows) await adoptKek(deps, row, (set) => store.update(row.version, set, on));
@@ -88,27 +91,22 @@ export async function openKeyring(deps: KeyringDeps): Promise<Keyring> {
       if (!kek) throw new Error("there is no key-encryption key");
       return kek;
     },
-    rotate: async () => {
-      const made = await store.changing(async (on) => {
-        const newest = (await store.all(on)).at(-1);
-        if (newest && newest.inForceFrom > now()) return newest;
-        const row = await make(newest);
-        await store.insert(row, on);
-        return row;
-      });
-      await refresh();
-      return made;
+    rotate: async (on) => {
+      await store.lock(on);
+      const newest = (await store.all(on)).at(-1);
+      if (newest && newest.inForceFrom > now()) return { row: newest, isNew: false };
+      const row = await make(newest);
+      await store.insert(row, on);
+      return { row, isNew: true };
     },
-    disable: (version) =>
-      store.changing(async (on) => {
-        const rows = await store.usable(on);
-        const row = rows.find((it) => it.version === version);
-        const inForce = rows.findLast(({ inForceFrom }) => inForceFrom <= now());
-        if (!row || !inForce || row.version >= inForce.version) return undefined;
-        const disabledAt = now();
-        await store.update(version, { disabledAt }, on);
-        return { ...row, disabledAt };
-      }),
+    disable: async (version, on) => {
+      await store.lock(on);
+      const rows = await store.usable(on);
+      const inForce = rows.findLast(({ inForceFrom }) => inForceFrom <= now());
+      if (!rows.some((it) => it.version === version) || !inForce || version >= inForce.version) return false;
+      await store.update(version, { disabledAt: now() }, on);
+      return true;
+    },
   };
 }
 

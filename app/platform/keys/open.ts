@@ -27,6 +27,7 @@ export async function openKeys({ config, rootSecret, db, now, log }: KeysDeps): 
   const previous = config.KEELSON_KEK_PREVIOUS;
   const keyring = await openKeyring({
     store: createKekStore(db),
+    transaction: db.transaction.bind(db),
     root: createLocalRootKey(rootSecret),
     previousRoot: previous === undefined ? undefined : createLocalRootKey(Buffer.from(previous, "base64")),
     overlapMs: config.KEELSON_KEY_OVERLAP_SECONDS * 1_000,

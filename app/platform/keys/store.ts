@@ -1,6 +1,6 @@
 import { asc, eq, isNull, sql } from "drizzle-orm";
 import { advisoryLocks } from "../../../db/advisory-locks.ts";
-import type { Db, Queryable } from "../../../db/client.ts";
+import type { Db, Queryable, Tx } from "../../../db/client.ts";
 import { keyEncryptionKeys } from "../../../db/schema/keys.ts";
 
 export type KekRow = typeof keyEncryptionKeys.$inferSelect;
@@ -14,12 +14,10 @@ export function createKekStore(db: Db) {
     usable: (on: Queryable = db): Promise<KekRow[]> =>
       on.select().from(keyEncryptionKeys).where(isNull(keyEncryptionKeys.disabledAt)).orderBy(asc(keyEncryptionKeys.version)),
 
-    /** One at a time of all copies. */
-    changing: <T>(change: (on: Queryable) => Promise<T>): Promise<T> =>
-      db.transaction(async (tx) => {
-        await tx.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.keyring})`);
-        return change(tx);
-      }),
+    /** One changes them at a time, of all copies. Held until the transaction ends. */
+    lock: async (on: Tx): Promise<void> => {
+      await on.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.keyring})`);
+    },
 
     insert: async (row: typeof keyEncryptionKeys.$inferInsert, on: Queryable): Promise<void> => {
       await on.insert(keyEncryptionKeys).values(row);

@@ -1,5 +1,5 @@
 import type { Db } from "../../../../db/client.ts";
-import { isDatabaseUnavailable } from "../../../../db/unavailable.ts";
+import { isDatabaseUnavailable } from "../../../../db/errors.ts";
 import type { Now } from "../../../platform/clock.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import { type TaskMove, taskRecord } from "./store.ts";

@@ -26,3 +26,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   }
   return false;
 }
+
+/** A statement that failed, as drizzle wraps it: its message has the text and the parameters, which are users' data. */
+export function isFailedQuery(error: unknown): error is Error & { readonly query: unknown } {
+  return error instanceof Error && "query" in error && "params" in error;
+}
