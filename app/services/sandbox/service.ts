@@ -8,13 +8,14 @@ import { holdsScope } from "../../platform/scopes.ts";
 import type { Can } from "../auth/can.ts";
 import type { TaskProducer } from "../tasks/record/create.ts";
 import { type Guest, recordCalls } from "./capabilities/broker.ts";
-import { announceEnd, type SignReceipt, signatureOf } from "./finish.ts";
+import { type SignReceipt, signatureOf } from "./finish.ts";
 import { executeJob } from "./jobs.ts";
+import { createRecord } from "./record.ts";
 import { differences, type Replay, replayRequest } from "./replay.ts";
 import { type ExecutionView, guestOf, newRow, toRequest, toSummary, toView } from "./rows.ts";
 import type { ExecutionInput } from "./schema.ts";
 import { type EndedTasks, settled } from "./settled.ts";
-import { type ExecutionRow, type ExecutionStore, outcomeColumns } from "./store.ts";
+import type { ExecutionRow, ExecutionStore } from "./store.ts";
 import { capabilitiesOf, type Validation, type ValidationInput, validateRequest } from "./validate.ts";
 
 export type SandboxService = ReturnType<typeof createSandboxService>;
@@ -55,6 +56,8 @@ type Accepted = { readonly execution: ExecutionView; readonly taskId: string };
 
 /** What a client may do with the sandbox. Somebody else's execution does not exist for it; administrators see all. */
 export function createSandboxService({ store, transact, createTask, can, execute, answer, sign, taskEnd, endedTasks, now }: SandboxDeps) {
+  const record = createRecord({ store, transact });
+
   const assertMayMake = async (actor: Actor, { capabilities }: Pick<ExecutionInput, "capabilities">): Promise<void> => {
     if (!(await can(actor, "sandbox:write", ownershipOf(actor))))
       throw new Problem("forbidden", { detail: "Viewers of a team run nothing for it." });
@@ -84,14 +87,7 @@ export function createSandboxService({ store, transact, createTask, can, execute
     const { ask, uses } = recordCalls(guest.grants, (call) => answer(guest, call));
     const outcome = await run(toRequest(row), ask);
     const signature = await signatureOf(row, outcome, sign);
-    const finishedAt = now();
-    const stored = await transact(async (unit) => {
-      const ended = { ...outcomeColumns(outcome), calls: uses, receiptSignature: signature, finishedAt };
-      const inserted = await store.insert({ ...row, ...ended }, unit.tx);
-      announceEnd(unit, row, { outcome, signature });
-      return inserted;
-    });
-    return toView(stored);
+    return toView(await record({ row, outcome, calls: uses, signature, finishedAt: now() }));
   };
 
   const submit = (actor: Actor, input: ExecutionInput, { requestId }: Caller): Promise<Accepted> =>

@@ -40,6 +40,16 @@ export function createExecutionStore(db: Db) {
       return inserted;
     },
 
+    /** In the order that they were given. */
+    insertAll: async (rows: readonly (typeof executions.$inferInsert)[], on: Queryable): Promise<ExecutionRow[]> => {
+      const inserted = await on
+        .insert(executions)
+        .values([...rows])
+        .returning();
+      const byId = new Map(inserted.map((row) => [row.id, row]));
+      return rows.flatMap(({ id }) => byId.get(id) ?? []);
+    },
+
     find: async (id: string, on: Queryable = db): Promise<ExecutionRow | undefined> => {
       const [row] = await on.select().from(executions).where(eq(executions.id, id));
       return row;
