@@ -1,8 +1,8 @@
 /** Where a table keeps something sealed. */
 export interface SealedColumn {
   readonly table: string;
-  /** The columns of the primary key, which are text. */
-  readonly key: readonly [string, ...string[]];
+  /** The columns of the primary key, in its order, and their types. */
+  readonly key: Readonly<Record<string, "text" | "integer">>;
   readonly column: string;
   /** `bytea`, unless it is base64 in this field of a JSON column, which has no others. */
   readonly field?: string;
@@ -15,10 +15,10 @@ export interface SealedColumn {
  * seconds. `tests/secrets/sealed-columns.test.ts` finds what is missing.
  */
 export const sealedColumns: readonly SealedColumn[] = [
-  { table: "signing_keys", key: ["kid"], column: "private_key" },
-  { table: "totp_credentials", key: ["user_id"], column: "secret" },
-  { table: "event_subscriptions", key: ["id"], column: "secrets" },
-  { table: "data_exports", key: ["id"], column: "document" },
-  { table: "idempotency_keys", key: ["scope", "key"], column: "body" },
-  { table: "tasks", key: ["id"], column: "input", field: "sealed", where: { column: "job", is: "notify.send-mail" } },
+  { table: "signing_keys", key: { kid: "text" }, column: "private_key" },
+  { table: "totp_credentials", key: { user_id: "text" }, column: "secret" },
+  { table: "event_subscriptions", key: { id: "text" }, column: "secrets" },
+  { table: "data_exports", key: { id: "text" }, column: "document" },
+  { table: "idempotency_keys", key: { scope: "text", key: "text" }, column: "body" },
+  { table: "tasks", key: { id: "text" }, column: "input", field: "sealed", where: { column: "job", is: "notify.send-mail" } },
 ];

@@ -54,7 +54,7 @@ async function sweep({ keyring, store }: RewrapHandlerDeps, { signal, progress, 
   const unreadable = new Map<string, number>();
   let done = 0;
   for (const column of store.columns) {
-    let after: readonly string[] | undefined;
+    let after: SealedPrefix["key"] | undefined;
     for (;;) {
       signal.throwIfAborted();
       if (performance.now() > until) tryAgainIn(1);

@@ -7,7 +7,7 @@ export type SealedStore = ReturnType<typeof createSealedStore>;
 
 /** A sealed value's primary key and the part of it that rewrapping replaces. */
 export interface SealedPrefix {
-  readonly key: readonly string[];
+  readonly key: readonly (string | number)[];
   readonly prefix: Uint8Array;
 }
 
@@ -23,16 +23,20 @@ export function createSealedStore(db: Db) {
     /** The next values after `after` that need another key than `version`, in the order of their keys. */
     outdated: async (
       column: SealedColumn,
-      { version, after, limit }: { readonly version: number; readonly after: readonly string[] | undefined; readonly limit: number },
+      { version, after, limit }: { readonly version: number; readonly after: SealedPrefix["key"] | undefined; readonly limit: number },
     ): Promise<SealedPrefix[]> => {
-      const key = sql.join(column.key.map(sql.identifier.bind(sql)), sql`, `);
-      const rows = await db.execute<{ place: string[]; prefix: string }>(sql`
+      const columns = Object.entries(column.key);
+      const key = sql.join(
+        columns.map(([name]) => sql.identifier(name)),
+        sql`, `,
+      );
+      const rows = await db.execute<{ place: (string | number)[]; prefix: string }>(sql`
         select json_build_array(${key}) as place, encode(substring(${sealedValue(column)} from 1 for ${prefixBytes}), 'hex') as prefix
         from ${sql.identifier(column.table)}
         where ${isOutdated(column, version)} ${
           after
             ? sql`and (${key}) > (${sql.join(
-                after.map((part) => sql`${part}`),
+                after.map((part, index) => sql`${part}::${sql.raw(columns[index]?.[1] ?? "text")}`),
                 sql`, `,
               )})`
             : sql``
@@ -53,11 +57,15 @@ export function createSealedStore(db: Db) {
       const table = sql.identifier(column.table);
       const value = sealedValue(column);
       const shape = sql.join(
-        [...column.key.map((_, index) => sql`${sql.identifier(`k${index}`)} text`), sql`was text`, sql`next text`],
+        [
+          ...Object.values(column.key).map((type, index) => sql`${sql.identifier(`k${index}`)} ${sql.raw(type)}`),
+          sql`was text`,
+          sql`next text`,
+        ],
         sql`, `,
       );
       const matches = sql.join(
-        column.key.map((name, index) => sql`${table}.${sql.identifier(name)} = given.${sql.identifier(`k${index}`)}`),
+        Object.keys(column.key).map((name, index) => sql`${table}.${sql.identifier(name)} = given.${sql.identifier(`k${index}`)}`),
         sql` and `,
       );
       const next = sql`decode(given.next, 'hex') || substring(${value} from ${prefixBytes + 1})`;
