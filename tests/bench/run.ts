@@ -11,6 +11,7 @@ import { sandboxHostile } from "./sandbox-hostile.ts";
 import { sandboxHttp } from "./sandbox-http.ts";
 import { sandboxIsolatedVm } from "./sandbox-isolated-vm.ts";
 import { sandboxPool } from "./sandbox-pool.ts";
+import { sealing } from "./seal.ts";
 import { tasks } from "./tasks.ts";
 import { tasksCrowd } from "./tasks-crowd.ts";
 
@@ -27,6 +28,7 @@ const benches = [
   ...sandboxIsolatedVm,
   ...sandboxHttp,
   ...sandboxHostile,
+  ...sealing,
 ];
 
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
