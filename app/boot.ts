@@ -39,6 +39,7 @@ import { createNotifyService } from "./services/notify/service.ts";
 import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxServices } from "./services/sandbox/parts.ts";
+import { createAuditServices } from "./services/secrets/audit/parts.ts";
 import { createKeyServices } from "./services/secrets/keys/parts.ts";
 import { createTaskServices, openTaskRecord } from "./services/tasks/parts.ts";
 import { registerQueueMetrics } from "./services/tasks/queues/metrics.ts";
@@ -194,6 +195,8 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   });
   sandboxHost.resolve(sandboxServices.sandboxHost);
 
+  const auditServices = createAuditServices({ db: database.db, transact, seal, teamsOf: auth.teamsOf, now });
+
   const sameOrigin = requireSameOrigin(pageOrigins(config));
   const guards = createGuards({
     verify: auth.verify,
@@ -226,6 +229,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       ...taskServices,
       ...eventServices,
       ...sandboxServices,
+      ...auditServices,
       ...createKeyServices({ db: database.db, keyring, transact, createTask, now }),
       publicUrl: publicUrl(config),
       notify,

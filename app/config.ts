@@ -18,6 +18,7 @@ const secretKeys = [
   "REDIS_URL",
   "KEELSON_KEK",
   "KEELSON_KEK_PREVIOUS",
+  "KEELSON_AUDIT_PUSH_TOKEN",
   "KEELSON_ADMIN_PASSWORD",
   "KEELSON_OAUTH_PROVIDERS",
 ] as const;
@@ -122,6 +123,9 @@ const environment = z.object({
   KEELSON_EMAIL_VERIFICATION: z.enum(["off", "optional", "required"]).default("optional"),
   KEELSON_DEV_MAILBOX: z.stringbool().optional(),
   KEELSON_METRICS_TOKEN: z.string().min(16).max(256).optional(),
+  KEELSON_AUDIT_PUSH_URL: connectionUrl("http:", "https:").optional(),
+  KEELSON_AUDIT_PUSH_TOKEN: z.string().max(4_096).optional(),
+  KEELSON_AUDIT_PUSH_FORMAT: z.enum(["ndjson", "cef"]).default("ndjson"),
   KEELSON_QUEUES: queueOverrides.optional(),
   KEELSON_QUEUE_THREADS: wholeNumber(1, 64).optional(),
   KEELSON_SANDBOX_CELLS: wholeNumber(1, 64).optional(),
@@ -238,6 +242,12 @@ export function authSettings(config: Config): AuthSettings {
     breachedPasswordsUrl: config.KEELSON_BREACHED_PASSWORDS_URL,
     emailVerification: config.KEELSON_EMAIL_VERIFICATION,
   };
+}
+
+/** Where the audit trail is sent, if anywhere. */
+export function auditCollector(config: Environment) {
+  const { KEELSON_AUDIT_PUSH_URL: url, KEELSON_AUDIT_PUSH_TOKEN: token, KEELSON_AUDIT_PUSH_FORMAT: format } = config;
+  return url === undefined ? undefined : { url, token, format };
 }
 
 /** Pages of these origins may write with our cookies. */

@@ -6,13 +6,15 @@
  *   keelson doctor        print the effective configuration and check every dependency
  *   keelson openapi       print the OpenAPI document
  *   keelson admin-link    print a new link that creates the first administrator
+ *   keelson verify-audit  check an export of the audit trail, without a server or a database
  *   keelson --version     print the version
  *   keelson sandbox-cell  (internal) one sandbox cell, started by the sandbox thread
  */
 import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
 
-const usage = "usage: keelson [serve | migrate | doctor | openapi | admin-link] [--roles api,queue,bus,sandbox]";
+const usage = `usage: keelson [serve | migrate | doctor | openapi | admin-link] [--roles api,queue,bus,sandbox]
+       keelson verify-audit FILE [--key FINGERPRINT] [--checkpoint FILE]`;
 
 /** Each command is loaded when it is asked for: a cell must be ready within milliseconds. */
 const commands: Readonly<Record<string, () => Promise<{ run(options: CommandOptions): Promise<number> }>>> = {
@@ -21,14 +23,19 @@ const commands: Readonly<Record<string, () => Promise<{ run(options: CommandOpti
   doctor: () => import("./cli/doctor.ts"),
   openapi: () => import("./cli/openapi.ts"),
   "admin-link": () => import("./cli/admin-link.ts"),
+  "verify-audit": () => import("./cli/verify-audit.ts"),
 };
 
 export interface CommandOptions {
   /** `--roles`, which goes before KEELSON_ROLES. */
   readonly roles: string | undefined;
+  /** What comes after the command; only verify-audit takes any. */
+  readonly operands: readonly string[];
+  readonly key: string | undefined;
+  readonly checkpoint: string | undefined;
 }
 
-const { command, roles } = parseArguments(Bun.argv.slice(2));
+const { command, ...given } = parseArguments(Bun.argv.slice(2));
 
 if (command === "sandbox-cell") {
   const { runCell } = await import("../sandbox/cell.ts");
@@ -40,18 +47,26 @@ if (command === "sandbox-cell") {
 } else {
   const load = Object.hasOwn(commands, command) ? commands[command] : undefined;
   if (!load) refuse(`unknown command "${command}"`);
-  process.exitCode = await (await load()).run({ roles });
+  process.exitCode = await (await load()).run(given);
 }
 
-function parseArguments(args: readonly string[]): { readonly command: string; readonly roles: string | undefined } {
+function parseArguments(args: readonly string[]): CommandOptions & { readonly command: string } {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { roles: { type: "string" }, help: { type: "boolean" }, version: { type: "boolean" } },
+      options: {
+        roles: { type: "string" },
+        key: { type: "string" },
+        checkpoint: { type: "string" },
+        help: { type: "boolean" },
+        version: { type: "boolean" },
+      },
     });
-    if (positionals.length > 1) refuse(`one command at a time, not "${positionals.join(" ")}"`);
-    return { command: values.help ? "help" : values.version ? "version" : (positionals[0] ?? "serve"), roles: values.roles };
+    const [named = "serve", ...operands] = positionals;
+    if (operands.length > 0 && named !== "verify-audit") refuse(`one command at a time, not "${positionals.join(" ")}"`);
+    const { roles, key, checkpoint } = values;
+    return { command: values.help ? "help" : values.version ? "version" : named, roles, operands, key, checkpoint };
   } catch (error) {
     return refuse(error instanceof Error ? (error.message.split(". ")[0] ?? error.message) : String(error));
   }

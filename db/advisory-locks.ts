@@ -6,4 +6,5 @@ export const advisoryLocks = {
   setup: 7_165_105,
   dispatcher: 7_165_106,
   keyring: 7_165_107,
+  auditChain: 7_165_108,
 } as const;

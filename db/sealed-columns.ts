@@ -16,6 +16,7 @@ export interface SealedColumn {
  */
 export const sealedColumns: readonly SealedColumn[] = [
   { table: "signing_keys", key: { kid: "text" }, column: "private_key" },
+  { table: "audit_keys", key: { id: "text" }, column: "private_key" },
   { table: "totp_credentials", key: { user_id: "text" }, column: "secret" },
   { table: "event_subscriptions", key: { id: "text" }, column: "secrets" },
   { table: "data_exports", key: { id: "text" }, column: "document" },

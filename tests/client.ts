@@ -29,7 +29,7 @@ export async function request(url: string, path: string, options: RequestOptions
     ...(body === undefined ? {} : { body }),
   });
   const text = await answer.text();
-  const isJson = answer.headers.get("content-type")?.includes("json") ?? false;
+  const isJson = /[/+]json/.test(answer.headers.get("content-type") ?? "");
   return { status: answer.status, headers: answer.headers, body: isJson && text !== "" ? JSON.parse(text) : text };
 }
 

@@ -1,9 +1,10 @@
-import { publicUrl, sandboxBounds } from "../app/config.ts";
+import { auditCollector, publicUrl, sandboxBounds } from "../app/config.ts";
 import { createGroupStore } from "../app/platform/bus/group/store.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
 import { startHousekeeping } from "../app/platform/housekeeping.ts";
 import { purgeIdempotencyKeys } from "../app/platform/idempotency/store.ts";
+import { openKeys } from "../app/platform/keys/open.ts";
 import { createTransact } from "../app/platform/outbox.ts";
 import { startRelay } from "../app/platform/outbox-relay.ts";
 import { queueTable } from "../app/platform/queue/overrides.ts";
@@ -20,6 +21,7 @@ import { createSweep } from "../app/services/events/retention/sweep.ts";
 import { createForgetExecutions } from "../app/services/sandbox/retention.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
+import { startAuditKeepers } from "../app/services/secrets/audit/parts.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createInsightStore } from "../app/services/tasks/insight/store.ts";
@@ -126,6 +128,19 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
       settings,
       leads: () => dispatcher.leads,
       transact,
+      now: systemNow,
+      log,
+    }),
+    (it) => it.stop(),
+  );
+  const { seal } = opening.adopt(await openKeys({ ...data, db: database.db, now: systemNow, log }), (it) => it.stop());
+  opening.adopt(
+    startAuditKeepers({
+      db: database.db,
+      transact,
+      seal,
+      collector: auditCollector(config),
+      leads: () => dispatcher.leads,
       now: systemNow,
       log,
     }),

@@ -45,6 +45,7 @@ export function run(options: CommandOptions): Promise<number> {
       sandbox: neverCalled(),
       sandboxInsight: neverCalled(),
       keys: neverCalled(),
+      audit: neverCalled(),
       streams: neverCalled(),
       sameOrigin: neverCalled(),
       guards,

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { AuditOutcome } from "../../db/schema/audit.ts";
 import type { RequestOrigin } from "./actor.ts";
 
 /** Who owns a type: the service that announces it, or for the last two nobody in here. */
@@ -23,17 +24,19 @@ export interface EventContract<Type extends string = string, Data = unknown> {
   readonly data: z.ZodType<Data>;
   /** What matters for security leaves a row in the audit log too, in the same transaction. */
   readonly audited: boolean;
+  /** What the audit log says of it, unless the event itself says otherwise. */
+  readonly outcome: AuditOutcome;
   /** Administrators may publish it over HTTP: what only a system beside this one knows. */
   readonly published: "here" | "outside";
 }
 
 type Definition<Type extends string, Data> = Pick<EventContract<Type, Data>, "type" | "description" | "data"> &
-  Partial<Pick<EventContract, "version" | "audience" | "audited" | "published">>;
+  Partial<Pick<EventContract, "version" | "audience" | "audited" | "outcome" | "published">>;
 
 /** Defines the types of one owner. Unless it says otherwise a type is in version 1, for whom it is addressed to, and not audited. */
 export function eventsOf(owner: EventOwner) {
   return <const Type extends string, Data>(definition: Definition<Type, Data>): EventContract<Type, Data> =>
-    Object.freeze({ version: 1, audience: "owner", audited: false, published: "here", owner, ...definition });
+    Object.freeze({ version: 1, audience: "owner", audited: false, outcome: "success", published: "here", owner, ...definition });
 }
 
 export interface EventInit<Data> {
@@ -44,6 +47,8 @@ export interface EventInit<Data> {
   readonly tenant?: string;
   /** On whose authority it happened. */
   readonly actorId?: string;
+  /** Of an audited one; as the contract says unless it is given. */
+  readonly outcome?: AuditOutcome;
   /** The request that caused it. */
   readonly origin?: Pick<RequestOrigin, "requestId"> & Partial<Pick<RequestOrigin, "ip" | "traceparent">>;
   readonly data: Data;

@@ -1,5 +1,6 @@
 import type { Db, Tx } from "../../db/client.ts";
-import { auditLog, outbox } from "../../db/schema/platform.ts";
+import { auditLog } from "../../db/schema/audit.ts";
+import { outbox } from "../../db/schema/platform.ts";
 import { toBusEvent } from "./announce.ts";
 import type { BusEvent } from "./bus/port.ts";
 import type { Now } from "./clock.ts";
@@ -35,7 +36,7 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
         publish: (contract, event) => {
           const announcement = toBusEvent(contract, event, deps.now);
           events.push(announcement);
-          if (contract.audited) acts.push(toAuditRow(announcement, event));
+          if (contract.audited) acts.push(toAuditRow(contract, announcement, event));
         },
         afterCommit: (run) => afterwards.push(run),
         afterRollback: (run) => onFailure.push(run),
@@ -56,7 +57,12 @@ export function createTransact(deps: { readonly db: Db; readonly now: Now; reado
 }
 
 /** The event's id is the row's, so that the two can be told to be one act. */
-function toAuditRow(event: BusEvent, { actorId, origin }: EventInit<unknown>): typeof auditLog.$inferInsert {
-  const { id, type, time, subject, requestId, data } = event;
-  return { id, at: new Date(time), action: type, actorId, subject, requestId, ip: origin?.ip, data };
+function toAuditRow<Data>(
+  contract: Pick<EventContract<string, Data>, "outcome">,
+  event: BusEvent,
+  init: EventInit<Data>,
+): typeof auditLog.$inferInsert {
+  const { id, type, time, subject, requestId, data, audience, tenant } = event;
+  const { actorId, origin, outcome = contract.outcome } = init;
+  return { id, at: new Date(time), action: type, actorId, subject, outcome, requestId, ip: origin?.ip, audience, tenant, data };
 }

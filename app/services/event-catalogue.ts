@@ -6,6 +6,7 @@ import * as eventEvents from "./events/events.ts";
 import * as outsideEvents from "./events/outside-events.ts";
 import * as subscriptionEvents from "./events/subscriptions/events.ts";
 import * as sandboxEvents from "./sandbox/events.ts";
+import * as auditEvents from "./secrets/audit/events.ts";
 import * as keyEvents from "./secrets/keys/events.ts";
 import * as systemEvents from "./system-events.ts";
 import * as taskEvents from "./tasks/events.ts";
@@ -22,6 +23,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   exportEvents,
   sandboxEvents,
   keyEvents,
+  auditEvents,
   eventEvents,
   subscriptionEvents,
   outsideEvents,

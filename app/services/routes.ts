@@ -8,6 +8,7 @@ import { subscriptionRoutes } from "./events/subscriptions/routes.ts";
 import { eventTypeRoutes } from "./events/types/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
+import { auditRoutes } from "./secrets/audit/routes.ts";
 import { keyRoutes } from "./secrets/keys/routes.ts";
 import { boardRoutes } from "./tasks/board/routes.ts";
 import { exportRoutes } from "./tasks/exports/routes.ts";
@@ -32,7 +33,8 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof eventInsightRoutes> &
   DepsOf<typeof notifyRoutes> &
   DepsOf<typeof sandboxRoutes> &
-  DepsOf<typeof keyRoutes>;
+  DepsOf<typeof keyRoutes> &
+  DepsOf<typeof auditRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
@@ -53,5 +55,6 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     notifyRoutes(deps),
     sandboxRoutes(deps),
     keyRoutes(deps),
+    auditRoutes(deps),
   ];
 }

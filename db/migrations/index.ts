@@ -17,6 +17,7 @@ import events from "./0017_events.sql" with { type: "text" };
 import subscriptions from "./0018_subscriptions.sql" with { type: "text" };
 import sandbox from "./0019_sandbox.sql" with { type: "text" };
 import keys from "./0020_keys.sql" with { type: "text" };
+import audit from "./0021_audit.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   { name: "0018_subscriptions", sql: subscriptions },
   { name: "0019_sandbox", sql: sandbox },
   { name: "0020_keys", sql: keys },
+  { name: "0021_audit", sql: audit },
 ];

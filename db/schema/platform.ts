@@ -25,15 +25,3 @@ export const idempotencyKeys = pgTable(
   },
   (table) => [primaryKey({ columns: [table.scope, table.key] })],
 );
-
-/** What was done to an account or to what it guards, by whom and from where; written in the transaction of the act. */
-export const auditLog = pgTable("audit_log", {
-  id: text().primaryKey(),
-  at: moment("at").notNull(),
-  action: text().notNull(),
-  actorId: text("actor_id"),
-  subject: text(),
-  requestId: text("request_id"),
-  ip: text(),
-  data: json().$type<unknown>().notNull(),
-});

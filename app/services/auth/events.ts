@@ -16,6 +16,7 @@ export const signupRepeated = event({
   type: "security.signup_repeated",
   description: "Somebody tried to sign up with the address of an account. The subject is the user who has it.",
   audited: true,
+  outcome: "refused",
   data: z.object({}),
 });
 
@@ -62,6 +63,7 @@ export const loginFailed = event({
   type: "security.login_failed",
   description: "A wrong password, code or the like; the reason is for operators, never for the client. The subject is the user.",
   audited: true,
+  outcome: "refused",
   data: z.object({ reason: z.string() }),
 });
 
@@ -111,6 +113,7 @@ export const refreshTokenReused = event({
   type: "security.refresh_token_reused",
   description: "An old refresh token came back: somebody else may hold a copy (RFC 9700 §4.14.2). The subject is the session.",
   audited: true,
+  outcome: "refused",
   data: z.object({ userId: z.string() }),
 });
 
@@ -131,6 +134,7 @@ export const loginBlocked = event({
   type: "security.login_blocked",
   description: "Tries to log in have to wait from now on. The subject is the account, or nobody for a whole network.",
   audited: true,
+  outcome: "refused",
   data: z.object({ scope: z.enum(["account_network", "network", "account"]), failures: z.number().int() }),
 });
 
@@ -195,6 +199,7 @@ export const secondFactorFailed = event({
   type: "security.second_factor_failed",
   description: "A wrong or used code, after a right first factor. The subject is the user.",
   audited: true,
+  outcome: "refused",
   data: z.object({}),
 });
 
@@ -244,5 +249,6 @@ export const passkeyCloned = event({
   description:
     "A right signature with a counter that was there before: somebody else may have a copy of the key. The log-in was refused. The subject is the user.",
   audited: true,
+  outcome: "refused",
   data: z.object({ passkeyId: z.string() }),
 });

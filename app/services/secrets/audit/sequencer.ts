@@ -1,0 +1,55 @@
+import { keepRunning, pause } from "../../../platform/bus/keep-running.ts";
+import type { Running } from "../../../platform/bus/port.ts";
+import type { Logger } from "../../../platform/logger.ts";
+import type { Transact, Unit } from "../../../platform/outbox.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import { hashEntry, noHash } from "./entry.ts";
+import type { AuditStore, Link } from "./store.ts";
+
+export interface SequencerDeps {
+  readonly store: Pick<AuditStore, "lock" | "end" | "unchained" | "append">;
+  readonly checkpoints: Pick<Checkpoints, "makeIfDue">;
+  /** What else looks at each entry, once, in the transaction that chains it. */
+  readonly onChained: (unit: Unit, links: readonly Link[]) => Promise<void>;
+  readonly transact: Transact;
+  /** Whether this copy is the one that does it. */
+  readonly leads: () => boolean;
+  readonly log: Logger;
+}
+
+const batchSize = 1_000;
+const everyMs = 200;
+
+/** Chains what the trail has got since. Two that do it at once take turns; killed in the middle, nothing of the batch was done. */
+function createChaining({ store, onChained, transact }: Omit<SequencerDeps, "leads" | "log" | "checkpoints">) {
+  /** Answers with how many it chained; fewer than a batch means that there are no more. */
+  return (): Promise<number> =>
+    transact(async (unit) => {
+      await store.lock(unit.tx);
+      const end = await store.end(unit.tx);
+      const entries = await store.unchained(end, batchSize, unit.tx);
+      if (entries.length === 0) return 0;
+      let { seq, hash } = end ?? { seq: 0, hash: noHash };
+      const links = entries.map(({ tx, entry }): Link => {
+        seq += 1;
+        hash = hashEntry(hash, seq, entry);
+        return { seq, tx, hash, entry };
+      });
+      await store.append(links, unit.tx);
+      await onChained(unit, links);
+      return links.length;
+    });
+}
+
+/** Keeps the chain up with the trail, a fraction of a second behind it. */
+export function startSequencer(deps: SequencerDeps): Running {
+  const chain = createChaining(deps);
+  return keepRunning({ name: "the audit chain", log: deps.log }, async ({ signal, begun }) => {
+    while (!signal.aborted) {
+      const chained = deps.leads() ? await chain() : 0;
+      if (deps.leads()) await deps.checkpoints.makeIfDue();
+      begun();
+      if (chained < batchSize) await pause(everyMs, signal);
+    }
+  });
+}
