@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { stopTestServices, testRedis } from "../services.ts";
+import { auditVerify } from "./audit-verify.ts";
 import { auth } from "./auth.ts";
 import { events } from "./events.ts";
 import { eventsSse } from "./events-sse.ts";
@@ -29,6 +30,7 @@ const benches = [
   ...sandboxHttp,
   ...sandboxHostile,
   ...sealing,
+  ...auditVerify,
 ];
 
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
