@@ -3,6 +3,7 @@ import type { LogLevel } from "./platform/logger.ts";
 import { parseNetwork } from "./platform/outgoing/address-guard.ts";
 import { queueOverrides } from "./platform/queue/overrides.ts";
 import type { RedisTarget } from "./platform/redis.ts";
+import { type SettingsRule, vaultRules, vaultSecretKeys, vaultSettings } from "./platform/vault/settings.ts";
 import { oauthProviders, returnOrigin } from "./services/auth/oauth/provider-settings.ts";
 import type { AuthSettings } from "./services/auth/settings.ts";
 import { signingAlgorithms } from "./services/auth/tokens/signing-key.ts";
@@ -21,6 +22,7 @@ const secretKeys = [
   "KEELSON_AUDIT_PUSH_TOKEN",
   "KEELSON_ADMIN_PASSWORD",
   "KEELSON_OAUTH_PROVIDERS",
+  ...vaultSecretKeys,
 ] as const;
 
 const wholeNumber = (min: number, max: number) =>
@@ -81,6 +83,7 @@ const environment = z.object({
   KEELSON_KEK: base64Bytes(32).optional(),
   KEELSON_KEK_PREVIOUS: base64Bytes(32).optional(),
   KEELSON_KEY_OVERLAP_SECONDS: wholeNumber(2, 86_400).default(120),
+  ...vaultSettings,
   KEELSON_SIGNUP: z.enum(["open", "invite", "closed"]).default("open"),
   KEELSON_ADMIN_EMAIL: z.email().optional(),
   KEELSON_ADMIN_PASSWORD: z.string().min(8).max(128).optional(),
@@ -139,7 +142,7 @@ const environment = z.object({
 });
 
 /** Rules between keys; checked on their own so that one mistake does not hide another. */
-const rules: readonly { readonly key: string; readonly says: string; readonly brokenBy: (has: (key: string) => boolean) => boolean }[] = [
+const rules: readonly SettingsRule[] = [
   {
     key: "REDIS_SENTINEL_NAME",
     says: "REDIS_SENTINELS and REDIS_SENTINEL_NAME go together",
@@ -156,6 +159,7 @@ const rules: readonly { readonly key: string; readonly says: string; readonly br
     says: "KEELSON_OAUTH_PROVIDERS needs it: providers send browsers back there",
     brokenBy: (has) => has("KEELSON_OAUTH_PROVIDERS") && !has("KEELSON_PUBLIC_URL"),
   },
+  ...vaultRules,
 ];
 
 export type Environment = Readonly<z.infer<typeof environment>>;
@@ -185,7 +189,7 @@ export function readConfig(roles?: string, source: NodeJS.ProcessEnv = process.e
     ...Object.keys(given)
       .filter((key) => key.startsWith("KEELSON_") && !knownKeys.has(key))
       .map((key) => `${key}: unknown setting; the command doctor lists the known ones`),
-    ...rules.filter((rule) => rule.brokenBy((key) => key in given)).map((rule) => `${rule.key}: ${rule.says}`),
+    ...rules.filter((rule) => rule.brokenBy((key) => key in given, given)).map((rule) => `${rule.key}: ${rule.says}`),
   ];
   const parsed = environment.safeParse(given);
   if (!parsed.success) complaints.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
