@@ -91,7 +91,7 @@ export function createSession({ auth, send, closing, now, log }: SessionOptions)
     } catch (error) {
       log.warn({ err: error }, "the Vault token was not renewed");
       const left = leftMs(grant);
-      if (held === grant && left > 0) wakeIn(Math.max(1_000, left / 3), grant);
+      if (held === grant && left > 0) wakeIn(left / 3, grant);
     }
   }
 
