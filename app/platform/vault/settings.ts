@@ -70,8 +70,7 @@ export const vaultRules: readonly SettingsRule[] = [
   },
 ];
 
-type Fields = { readonly [Key in keyof typeof vaultSettings]: z.infer<(typeof vaultSettings)[Key]> };
-type Settings = Pick<Fields, Exclude<keyof Fields, `KEELSON_VAULT_${"TRANSIT_MOUNT" | "TRANSIT_KEY" | "KV_MOUNT" | "STALE_SECONDS"}`>>;
+type Settings = Readonly<z.infer<z.ZodObject<typeof vaultSettings>>>;
 
 /** What `openVault` needs, with the certificate read from its file. Throws when something is missing, and names it. */
 export async function vaultOptions(settings: Settings): Promise<Omit<VaultOptions, "now" | "log">> {
@@ -98,7 +97,7 @@ function authOf(settings: Settings): VaultAuth {
   }
 }
 
-function needed(settings: Settings, key: keyof Settings): string {
+function needed(settings: Settings, key: "VAULT_ADDR" | "VAULT_TOKEN" | `KEELSON_VAULT_${"ROLE_ID" | "SECRET_ID" | "ROLE"}`): string {
   const value = settings[key];
   if (value === undefined) throw new Error(`${key} has to be set for Vault (log-in by ${settings.KEELSON_VAULT_AUTH})`);
   return value;
