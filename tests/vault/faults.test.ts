@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import type { Vault } from "../../app/platform/vault/client.ts";
 import { VaultError, VaultForbidden, VaultNotFound, VaultUnavailable } from "../../app/platform/vault/errors.ts";
 import { createKvValues } from "../../app/platform/vault/kv.ts";
@@ -126,6 +127,22 @@ test("what is in the environment for Vault's own tools changes nothing", async (
       else process.env[key] = value;
     }
   }
+});
+
+test("DEBUG, which has every package below print, prints no token and no value", async () => {
+  const script = `
+    import { openVault } from ${JSON.stringify(join(import.meta.dir, "../../app/platform/vault/client.ts"))};
+    const auth = { method: "token", token: ${JSON.stringify(server.rootToken)} };
+    const log = { info() {}, warn() {} };
+    const vault = await openVault({ address: ${JSON.stringify(server.address)}, auth, timeoutMs: 1_000, now: () => new Date(), log });
+    await vault.write(${JSON.stringify(`${vault.kvMount}/data/debugged`)}, { data: { text: "a-secret-value" } });
+    vault.close();
+    console.log("done");
+  `;
+  const child = Bun.spawn([process.execPath, "-e", script], { env: { ...process.env, DEBUG: "*" }, stdout: "pipe", stderr: "pipe" });
+  const printed = (await child.stdout.text()) + (await child.stderr.text());
+  expect(printed).toContain("done");
+  for (const secret of [server.rootToken, "a-secret-value"]) expect(printed).not.toContain(secret);
 });
 
 test("a namespace has mounts of its own", async () => {

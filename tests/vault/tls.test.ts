@@ -57,12 +57,17 @@ test.each([
   expect(server.requests).toEqual([]);
 });
 
-test("VAULT_SKIP_VERIFY changes nothing", async () => {
-  process.env.VAULT_SKIP_VERIFY = "1";
+test.each([
+  ["VAULT_SKIP_VERIFY", "1"],
+  ["NODE_TLS_REJECT_UNAUTHORIZED", "0"],
+])("%s in the environment changes nothing", async (name, value) => {
+  const before = process.env[name];
+  process.env[name] = value;
   try {
     expect(await refusal(open(undefined))).toBeInstanceOf(VaultUnavailable);
   } finally {
-    delete process.env.VAULT_SKIP_VERIFY;
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
   }
 });
 

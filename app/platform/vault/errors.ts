@@ -24,7 +24,7 @@ export class VaultNotFound extends VaultError {
   override readonly name = "VaultNotFound";
 }
 
-/** What node-vault throws, as one of ours. Nothing of the original is kept: axios puts the request with its token into its errors. */
+/** What node-vault throws, as one of ours. Nothing else of the original is kept. */
 export function toVaultError(thrown: unknown, what: string): VaultError {
   if (thrown instanceof VaultError) return thrown;
   const status = statusOf(thrown);
@@ -64,5 +64,6 @@ function wordsOf(thrown: unknown): string | undefined {
 }
 
 function codeOf(thrown: unknown): string {
-  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? `${thrown.code}: ` : "";
+  if (!(thrown instanceof Error && "code" in thrown && typeof thrown.code === "string")) return "";
+  return thrown.message.includes(thrown.code) ? "" : `${thrown.code}: `;
 }

@@ -1,9 +1,8 @@
-import { Agent } from "node:http";
 import nodeVault from "node-vault";
 import type { z } from "zod";
 import { pause } from "../bus/keep-running.ts";
-import { withDeadline } from "../deadline.ts";
 import { toVaultError, VaultError, VaultUnavailable } from "./errors.ts";
+import { createTransport } from "./transport.ts";
 
 export interface VaultRequest {
   readonly method: "GET" | "POST" | "DELETE";
@@ -32,24 +31,13 @@ const backOffMs = 100;
 
 /** Sends requests through node-vault, and again when Vault was not reached or says "not now". */
 export function createSend({ address, namespace, caCert, timeoutMs, closing }: SendOptions): Send {
-  // Its debug output shows bodies; and what it is not told it takes from the environment, `VAULT_SKIP_VERIFY` and a prefix for paths among it.
-  const settings = { endpoint: address, debug: () => undefined, rpDefaults: { strictSSL: true }, requestOptions: tlsOf(caCert) };
-  const client = nodeVault(settings);
+  // Its debug output shows bodies, and what it is not told it takes from the environment: a token, a namespace, a prefix for paths.
+  const client = nodeVault({ endpoint: address, debug: () => undefined, "request-promise": createTransport(caCert) });
   Object.assign(client, { token: "", namespace: namespace ?? "", pathPrefix: "" });
-  const agents = address.startsWith("https:") ? { httpAgent: new SecureOnly() } : {};
 
-  const once = async ({ method, path, body, token }: VaultRequest, ms: number): Promise<unknown> => {
-    const headers = { ...(token === undefined ? {} : { "X-Vault-Token": token }), "X-Vault-Request": "true" };
-    const sent = client.request({
-      method,
-      path: `/${path}`,
-      headers,
-      timeout: ms,
-      ...agents,
-      ...(body === undefined ? {} : { json: body }),
-    });
-    // The client's own limit leaves out some ways to hang, such as a name that is not resolved.
-    return await withDeadline("an answer of Vault", ms + 250, sent);
+  const once = async ({ method, path, body, token }: VaultRequest, timeout: number): Promise<unknown> => {
+    const headers = { "X-Vault-Request": "true", ...(token === undefined ? {} : { "X-Vault-Token": token }) };
+    return await client.request({ method, path: `/${path}`, headers, timeout, ...(body === undefined ? {} : { json: body }) });
   };
 
   return async (request) => {
@@ -66,17 +54,6 @@ export function createSend({ address, namespace, caCert, timeoutMs, closing }: S
       }
     }
   };
-}
-
-function tlsOf(caCert: string | undefined) {
-  return caCert === undefined ? {} : { ca: caCert };
-}
-
-/** A standby may redirect to the active server; that must not take the token to where anybody can read it. */
-class SecureOnly extends Agent {
-  override createConnection(): never {
-    throw new Error("a redirect from https to http was refused");
-  }
 }
 
 /** A path of given parts, each of which may have slashes. Throws on what a URL would resolve to another place. */
