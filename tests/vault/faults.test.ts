@@ -164,6 +164,19 @@ test("a namespace has mounts of its own", async () => {
     expect(await refusal(values(await vault.open(vault.rootAuth, { namespace })).get("name"))).toBeInstanceOf(VaultNotFound);
 });
 
+test("a refusal of the old token that comes late does not fail: there is a new one already", async () => {
+  const from = await vault.open(await vault.createAppRole({ token_policies: [reader] }));
+  await vault.admin("POST", "auth/token/revoke", { token: stringAt(await from.read("auth/token/lookup-self"), "data", "id") });
+  const released = Promise.withResolvers<void>();
+  failing(`GET ${greeting}`, { answerAfter: released.promise }, 1);
+  const late = greet(from);
+  await until("it was asked", () => asked(`GET ${greeting}`) === 1);
+  expect(await greet(from)).toBe("hello");
+  released.resolve();
+  expect(await late).toBe("hello");
+  expect(asked("POST auth/approle/login")).toBe(2);
+});
+
 describe("renewal", () => {
   const renewal = "POST auth/token/renew-self";
 
@@ -174,6 +187,13 @@ describe("renewal", () => {
     await until("it was renewed after a failure", () => count("was not renewed") > 0 && asked(renewal) > 4, 20_000);
     expect(await greet(from)).toBe("hello");
     expect(count("logged in to Vault")).toBe(1);
+  });
+
+  test("of a token near the end of its longest life is tried once, then there is a new one", async () => {
+    const { log, count } = capturedLog();
+    await vault.open(await vault.createAppRole({ token_policies: [reader], token_ttl: "4s", token_max_ttl: "4s" }), { log });
+    await until("it has logged in again", () => count("logged in to Vault") === 2);
+    expect(asked(renewal)).toBe(1);
   });
 
   test("that Vault refuses is a new log-in", async () => {
@@ -194,6 +214,7 @@ describe("renewal", () => {
     server.sealed = false;
     expect(await greet(from)).toBe("hello");
     expect(count("logged in to Vault")).toBe(2);
+    expect(asked(`GET ${greeting}`)).toBe(1);
   });
 
   test("ends with close, and so does waiting for another try", async () => {
@@ -206,6 +227,7 @@ describe("renewal", () => {
     from.close();
     expect(await waiting).toBeInstanceOf(VaultUnavailable);
     expect(performance.now() - since).toBeLessThan(250);
+    expect(asked(`GET ${greeting}`)).toBe(3);
     await until("the lease is over", () => performance.now() - since > 1_100);
     expect(asked(renewal)).toBe(0);
   });

@@ -94,6 +94,15 @@ test("delete removes all versions, and is done for what is not there", async () 
   expect(await read(values, "gone")).toBe("third");
 });
 
+test("a value that was put is the one that is read, also where another was remembered", async () => {
+  const values = await kvValues();
+  await values.put("renewed", bytes("first"));
+  await read(values, "renewed");
+  await vault.admin("DELETE", `${mount}/metadata/keelson/renewed`);
+  await values.put("renewed", bytes("second"));
+  expect(await read(values, "renewed")).toBe("second");
+});
+
 test("a value is remembered for its time, and asked for again after that", async () => {
   const values = await kvValues();
   await values.put("changed", bytes("first"));

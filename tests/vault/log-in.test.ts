@@ -69,9 +69,10 @@ describe("renewal", () => {
 
   test("a token that can't be renewed is replaced, or said to run out", async () => {
     const role = capturedLog();
-    const batch = await vault.createAppRole({ token_policies: [reader], token_ttl: "1s", token_max_ttl: "1s" });
+    const batch = await vault.createAppRole({ token_policies: [reader], token_ttl: "1s", token_type: "batch" });
     const client = await vault.open(batch, { log: role.log });
     await greetUntil("it has logged in again", client, () => role.count("logged in to Vault") === 3);
+    expect(role.count("runs out")).toBe(0);
 
     const given = capturedLog();
     const short = await vault.open(await vault.createToken({ policies: [reader], ttl: "1s", renewable: false }), { log: given.log });

@@ -62,7 +62,12 @@ export function createAuth() {
     return authOf(token, ttlMs);
   };
   const issueFor = (settings: Body) =>
-    issue({ policies: ["default", ...listOf(settings.token_policies)], ttl: settings.token_ttl, maxTtl: settings.token_max_ttl });
+    issue({
+      policies: ["default", ...listOf(settings.token_policies)],
+      ttl: settings.token_ttl,
+      maxTtl: settings.token_max_ttl,
+      renewable: settings.token_type !== "batch",
+    });
 
   const logInByApprole = (body: Body) => {
     const role = [...roles.values()].find(({ roleId }) => roleId === body.role_id);

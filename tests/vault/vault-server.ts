@@ -4,10 +4,11 @@ import { createServer as createSecureServer } from "node:https";
 import { createAuth, type ServiceAccount, type Token } from "./vault-auth.ts";
 import { type Body, createKvEngine, createTransitEngine, type Engine, Refusal, type TransitEngine, textOf } from "./vault-engines.ts";
 
-/** What can go wrong on the way: a refusal without a reason of its own, no answer, half an answer, a cut connection, after the work or before it. */
+/** What can go wrong on the way: a refusal without a reason of its own, a late answer, none, half of one, a cut connection, before the work or after it. */
 export type Fault =
   | { readonly status: number; readonly error: string }
   | { readonly redirect: string }
+  | { readonly answerAfter: Promise<unknown> }
   | "hang"
   | "half"
   | "cut"
@@ -76,7 +77,8 @@ export async function startVaultServer(tls?: { readonly key: string; readonly ce
     if (fault === "hang") return;
     if (fault === "cut") return void request.socket.destroy();
     if (typeof fault === "object" && "redirect" in fault) return void response.writeHead(307, { location: fault.redirect }).end();
-    const { status, body } = typeof fault === "object" ? refuse(new Refusal(fault.status, fault.error)) : answer(ask);
+    const { status, body } = typeof fault === "object" && "error" in fault ? refuse(new Refusal(fault.status, fault.error)) : answer(ask);
+    if (typeof fault === "object" && "answerAfter" in fault) await fault.answerAfter;
     if (fault === "cut after") return void request.socket.destroy();
     const text = body === undefined ? "" : JSON.stringify(body);
     response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
