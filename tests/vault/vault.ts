@@ -31,7 +31,8 @@ export interface TestVault {
   open(auth: VaultAuth, options?: Partial<VaultOptions>): Promise<Vault>;
   /** So that their renewals are not in the way of the next test. */
   closeClients(): void;
-  close(): void;
+  /** Also removes the mounts from a real server. */
+  close(): Promise<void>;
 }
 
 export async function openTestVault(own?: VaultServer): Promise<TestVault> {
@@ -49,7 +50,7 @@ export async function openTestVault(own?: VaultServer): Promise<TestVault> {
   const admin: TestVault["admin"] = async (method, path, body) => {
     const response = await fetch(`${address}/v1/${path}`, {
       method,
-      headers: { "X-Vault-Token": rootToken, ...(namespace ? { "X-Vault-Namespace": namespace } : {}) },
+      headers: { "X-Vault-Token": rootToken, "content-type": "application/json", ...(namespace ? { "X-Vault-Namespace": namespace } : {}) },
       ...(body ? { body: JSON.stringify(body) } : {}),
       ...(caCert ? { tls: { ca: caCert } } : {}),
     });
@@ -114,9 +115,10 @@ export async function openTestVault(own?: VaultServer): Promise<TestVault> {
       return vault;
     },
     closeClients,
-    close: () => {
+    close: async () => {
       closeClients();
       if (!own) started?.close();
+      if (!started) for (const mount of [kvMount, transitMount]) await admin("DELETE", `sys/mounts/${mount}`);
     },
   };
 }

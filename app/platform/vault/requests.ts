@@ -49,8 +49,8 @@ export function createSend({ address, namespace, caCert, timeoutMs, closing }: S
         const error = toVaultError(thrown, `${request.method} ${request.path}`);
         const waitMs = backOffMs * 2 ** (tried - 1) * (0.75 + Math.random() / 2);
         const again = error instanceof VaultUnavailable && tried < triesMax && performance.now() + waitMs < endsAt;
+        if (again) await pause(waitMs, closing);
         if (!again || closing.aborted) throw error;
-        await pause(waitMs, closing);
       }
     }
   };
