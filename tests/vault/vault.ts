@@ -14,8 +14,8 @@ import { startVaultServer, type VaultServer } from "./vault-server.ts";
  *     vault server -dev -dev-root-token-id=root &
  *     VAULT_ADDR=http://127.0.0.1:8200 VAULT_TOKEN=root bun test tests/vault
  *
- * Everything is set up through the API, in mounts with names of their own. `faults.test.ts` is the one place for what a real server can't be made to
- * do, and for log-in by Kubernetes and namespaces, which it does not have by itself: those always run against our own.
+ * Everything is set up through the API, in mounts with names of their own. What a real server can't be made to do is in files of its own, which always
+ * run against ours: `faults.test.ts` (also log-in by Kubernetes, which takes a cluster, and namespaces), `outage.test.ts` and `tls.test.ts`.
  */
 export interface TestVault {
   readonly kvMount: string;
