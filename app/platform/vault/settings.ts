@@ -70,10 +70,15 @@ export const vaultRules: readonly SettingsRule[] = [
   },
 ];
 
-type Settings = Readonly<z.infer<z.ZodObject<typeof vaultSettings>>>;
+export type VaultSettings = Readonly<z.infer<z.ZodObject<typeof vaultSettings>>>;
+
+/** A `VAULT_ADDR` without a way to log in is meant for other programs. */
+export function usesVault({ VAULT_ADDR, VAULT_TOKEN, KEELSON_VAULT_AUTH }: VaultSettings): boolean {
+  return VAULT_ADDR !== undefined && (KEELSON_VAULT_AUTH !== "token" || VAULT_TOKEN !== undefined);
+}
 
 /** What `openVault` needs, with the certificate read from its file. Throws when something is missing, and names it. */
-export async function vaultOptions(settings: Settings): Promise<Omit<VaultOptions, "now" | "log">> {
+export async function vaultOptions(settings: VaultSettings): Promise<Omit<VaultOptions, "now" | "log">> {
   return {
     address: needed(settings, "VAULT_ADDR"),
     namespace: settings.VAULT_NAMESPACE,
@@ -83,7 +88,7 @@ export async function vaultOptions(settings: Settings): Promise<Omit<VaultOption
   };
 }
 
-function authOf(settings: Settings): VaultAuth {
+function authOf(settings: VaultSettings): VaultAuth {
   const method = settings.KEELSON_VAULT_AUTH;
   switch (method) {
     case "token":
@@ -97,7 +102,7 @@ function authOf(settings: Settings): VaultAuth {
   }
 }
 
-function needed(settings: Settings, key: "VAULT_ADDR" | "VAULT_TOKEN" | `KEELSON_VAULT_${"ROLE_ID" | "SECRET_ID" | "ROLE"}`): string {
+function needed(settings: VaultSettings, key: "VAULT_ADDR" | "VAULT_TOKEN" | `KEELSON_VAULT_${"ROLE_ID" | "SECRET_ID" | "ROLE"}`): string {
   const value = settings[key];
   if (value === undefined) throw new Error(`${key} has to be set for Vault (log-in by ${settings.KEELSON_VAULT_AUTH})`);
   return value;
