@@ -104,6 +104,7 @@ const environment = z.object({
   KEELSON_WEBHOOK_NETWORKS: commaList.pipe(z.array(network)).default([]),
   KEELSON_WEBHOOK_DISABLE_AFTER_HOURS: wholeNumber(1, 8_760).default(120),
   KEELSON_SUBSCRIPTIONS_MAX: wholeNumber(1, 100_000).default(100),
+  KEELSON_SECRETS_MAX: wholeNumber(1, 1_000_000).default(1_000),
   KEELSON_STREAMS_MAX: wholeNumber(1, 1_000_000).default(100),
   KEELSON_TRUST_PROXY: proxyCount.default(0),
   KEELSON_ACCESS_TOKEN_SECONDS: wholeNumber(30, 86_400).default(900),

@@ -58,6 +58,17 @@ export const problemTypes = {
     title: "The link is not valid",
     help: "Each link from a mail works once and for a short time, and only the newest one of its kind. Ask for a new one.",
   },
+  invalid_reference: {
+    status: 400,
+    title: "A reference in the value leads nowhere",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: this is how references are written
+    help: "`${secret:name}` and `${secret:name#field}` stand for another secret of the same owner; `detail` names the one that is missing, or the way round that comes back to where it began. Write `$${secret:` for the text itself.",
+  },
+  undecryptable: {
+    status: 400,
+    title: "The value can't be decrypted",
+    help: "Ciphertext, vector, key or authentication code is not what the old system made. Which of them, the answer never says.",
+  },
   unauthenticated: {
     status: 401,
     title: "Authentication is required",
@@ -87,6 +98,11 @@ export const problemTypes = {
     status: 401,
     title: "The refresh token is not valid",
     help: "Each refresh token works once. Using an old one again ends its session: log in again.",
+  },
+  approval_required: {
+    status: 403,
+    title: "This takes a second person",
+    help: "Ask with POST /v1/secrets/<name>/requests. Once somebody else has approved it, repeat the request in the time it gives.",
   },
   forbidden: { status: 403, title: "You may not do this", help: "The account lacks the role or scope that this needs." },
   reauthentication_required: {
@@ -139,6 +155,11 @@ export const problemTypes = {
     help: "Set a password, add a passkey or link another provider first.",
   },
   conflict: { status: 409, title: "The request conflicts with the current state", help: "Read the thing again and decide anew." },
+  version_conflict: {
+    status: 409,
+    title: "The secret is not at that version",
+    help: "Somebody else was there first, or the version is not there any more. Read the versions again and decide anew.",
+  },
   export_not_ready: {
     status: 409,
     title: "The export is not ready",
@@ -148,6 +169,11 @@ export const problemTypes = {
     status: 409,
     title: "A request with this Idempotency-Key is still running",
     help: "Wait for its answer, then repeat the request to read it.",
+  },
+  secret_expired: {
+    status: 410,
+    title: "The secret has expired",
+    help: "It is not given out past its time. PATCH its `expiresAt`, best together with a new value.",
   },
   payload_too_large: { status: 413, title: "The body is too large", help: "Send less, or raise the limit in the configuration." },
   unsupported_media_type: { status: 415, title: "The content type is not supported", help: "Send `Content-Type: application/json`." },
@@ -171,6 +197,11 @@ export const problemTypes = {
     status: 500,
     title: "Something went wrong on our side",
     help: "Give `instance` (the request id) to the operator: the log has the cause under it.",
+  },
+  secret_unreadable: {
+    status: 500,
+    title: "The stored value does not open",
+    help: "It was altered, put in another's place, or sealed with a key that is no longer there. Administrators have been told; another version may be whole.",
   },
   unavailable: {
     status: 503,

@@ -22,6 +22,10 @@ const prefixes = {
   deadLetter: "dlt",
   subscription: "sub",
   delivery: "dlv",
+  secret: "sec",
+  secretVersion: "scv",
+  secretShare: "shr",
+  secretRequest: "apr",
 } as const;
 
 export type IdKind = keyof typeof prefixes;

@@ -18,6 +18,7 @@ import subscriptions from "./0018_subscriptions.sql" with { type: "text" };
 import sandbox from "./0019_sandbox.sql" with { type: "text" };
 import keys from "./0020_keys.sql" with { type: "text" };
 import audit from "./0021_audit.sql" with { type: "text" };
+import secrets from "./0022_secrets.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -46,4 +47,5 @@ export const migrations: readonly Migration[] = [
   { name: "0019_sandbox", sql: sandbox },
   { name: "0020_keys", sql: keys },
   { name: "0021_audit", sql: audit },
+  { name: "0022_secrets", sql: secrets },
 ];

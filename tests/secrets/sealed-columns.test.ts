@@ -20,6 +20,7 @@ const others: Readonly<Record<string, string>> = {
   "key_encryption_keys.wrapped": "by the root key",
   "passkeys.public_key": "public",
   "refresh_tokens.answer": "of use for seconds",
+  "secret_shares.sealed": "by a key that the link's token gives",
 };
 
 test("every column of bytes is rewrapped, or is known not to be sealed", async () => {
