@@ -41,6 +41,7 @@ import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxServices } from "./services/sandbox/parts.ts";
 import { createAuditServices } from "./services/secrets/audit/parts.ts";
 import { createKeyServices } from "./services/secrets/keys/parts.ts";
+import { createSecretsServices } from "./services/secrets/parts.ts";
 import { createTaskServices, openTaskRecord } from "./services/tasks/parts.ts";
 import { registerQueueMetrics } from "./services/tasks/queues/metrics.ts";
 import { taskEnd } from "./services/tasks/watch.ts";
@@ -196,6 +197,16 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   sandboxHost.resolve(sandboxServices.sandboxHost);
 
   const auditServices = createAuditServices({ db: database.db, transact, seal, teamsOf: auth.teamsOf, now });
+  const secretsServices = createSecretsServices({
+    db: database.db,
+    seal,
+    transact,
+    can: auth.can,
+    recordAccess: auditServices.recordAccess,
+    secretsMax: config.KEELSON_SECRETS_MAX,
+    publicUrl: publicUrl(config),
+    now,
+  });
 
   const sameOrigin = requireSameOrigin(pageOrigins(config));
   const guards = createGuards({
@@ -231,6 +242,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       ...sandboxServices,
       ...auditServices,
       ...createKeyServices({ db: database.db, keyring, transact, createTask, now }),
+      ...secretsServices,
       publicUrl: publicUrl(config),
       notify,
       guards,

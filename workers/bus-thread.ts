@@ -22,6 +22,7 @@ import { createForgetExecutions } from "../app/services/sandbox/retention.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { startAuditKeepers } from "../app/services/secrets/audit/parts.ts";
+import { openSecretChores } from "../app/services/secrets/parts.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createInsightStore } from "../app/services/tasks/insight/store.ts";
@@ -74,6 +75,8 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
   const schedules = createScheduleStore(database.db);
   const settings = queueTable(data.config.KEELSON_QUEUES);
   const { config } = data;
+  const relay = opening.adopt(startRelay({ db: database.db, bus, log }), (it) => it.stop());
+  const transact = createTransact({ db: database.db, now: systemNow, wake: relay.wake });
   const sweep = createSweep({
     bus,
     store: createSweepStore(database.db),
@@ -109,16 +112,15 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
           }),
         },
         { name: "forget exports", run: createExportStore(database.db).purgeExpired },
+        ...openSecretChores({ db: database.db, transact, now: systemNow }),
       ],
     }),
     (it) => it.stop(),
   );
-  const relay = opening.adopt(startRelay({ db: database.db, bus, log }), (it) => it.stop());
   const dispatcher = opening.adopt(
     startDispatcher({ sql: database.sql, db: database.db, queues, settings, wakeRelay: relay.wake, now: systemNow, log }),
     (it) => it.stop(),
   );
-  const transact = createTransact({ db: database.db, now: systemNow, wake: relay.wake });
   opening.adopt(startQueueWatch({ store: createInsightStore(database.db), settings, leads: () => dispatcher.leads, transact, log }), (it) =>
     it.stop(),
   );

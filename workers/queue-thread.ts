@@ -27,7 +27,9 @@ import { sandboxAccountData } from "../app/services/sandbox/account-data.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { valuesAccountData } from "../app/services/sandbox/values/account-data.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
+import { secretAccountData } from "../app/services/secrets/account-data.ts";
 import { createSealedStore } from "../app/services/secrets/keys/store.ts";
+import { createSecretStore } from "../app/services/secrets/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { exportAccountData } from "../app/services/tasks/exports/account-data.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
@@ -88,6 +90,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     sandboxAccountData(executionStore),
     valuesAccountData(createValueStore(database.db)),
     subscriptionAccountData(createSubscriptionStore(database.db)),
+    secretAccountData(createSecretStore(database.db)),
     openAuthAccountData(database.db),
   ];
   const settings = queueTable(config.KEELSON_QUEUES);

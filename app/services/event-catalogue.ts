@@ -6,8 +6,11 @@ import * as eventEvents from "./events/events.ts";
 import * as outsideEvents from "./events/outside-events.ts";
 import * as subscriptionEvents from "./events/subscriptions/events.ts";
 import * as sandboxEvents from "./sandbox/events.ts";
+import * as secretApprovalEvents from "./secrets/approvals/events.ts";
 import * as auditEvents from "./secrets/audit/events.ts";
+import * as secretEvents from "./secrets/events.ts";
 import * as keyEvents from "./secrets/keys/events.ts";
+import * as secretShareEvents from "./secrets/shares/events.ts";
 import * as systemEvents from "./system-events.ts";
 import * as taskEvents from "./tasks/events.ts";
 import * as exportEvents from "./tasks/exports/events.ts";
@@ -22,6 +25,9 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   scheduleEvents,
   exportEvents,
   sandboxEvents,
+  secretEvents,
+  secretShareEvents,
+  secretApprovalEvents,
   keyEvents,
   auditEvents,
   eventEvents,

@@ -8,8 +8,11 @@ import { subscriptionRoutes } from "./events/subscriptions/routes.ts";
 import { eventTypeRoutes } from "./events/types/routes.ts";
 import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
+import { approvalRoutes } from "./secrets/approvals/routes.ts";
 import { auditRoutes } from "./secrets/audit/routes.ts";
 import { keyRoutes } from "./secrets/keys/routes.ts";
+import { secretRoutes } from "./secrets/routes.ts";
+import { shareRoutes } from "./secrets/shares/routes.ts";
 import { boardRoutes } from "./tasks/board/routes.ts";
 import { exportRoutes } from "./tasks/exports/routes.ts";
 import { importRoutes } from "./tasks/imports/routes.ts";
@@ -34,7 +37,10 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof notifyRoutes> &
   DepsOf<typeof sandboxRoutes> &
   DepsOf<typeof keyRoutes> &
-  DepsOf<typeof auditRoutes>;
+  DepsOf<typeof auditRoutes> &
+  DepsOf<typeof approvalRoutes> &
+  DepsOf<typeof shareRoutes> &
+  DepsOf<typeof secretRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
@@ -56,5 +62,9 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     sandboxRoutes(deps),
     keyRoutes(deps),
     auditRoutes(deps),
+    // `/v1/secrets/requests` and `/v1/secrets/shared` are no names of secrets.
+    approvalRoutes(deps),
+    shareRoutes(deps),
+    secretRoutes(deps),
   ];
 }
