@@ -13,6 +13,9 @@ const optionalBodies = [
   "POST /v1/subscriptions/{id}/redrive",
   "POST /v1/subscriptions/{id}/rotate-secret",
   "POST /v1/queues/{name}/redrive",
+  "POST /v1/secrets/{name}/destroy",
+  "POST /v1/secrets/{name}/share",
+  "POST /v1/secrets/{name}/undelete",
 ];
 const running = sharedCopy();
 

@@ -8,6 +8,7 @@ import { substrates } from "../copy.ts";
 import { runServer, type ServerProcess, temporaryDataFolder, whenReady } from "../server-process.ts";
 import { testPostgres, testRedis } from "../services.ts";
 import { until } from "../until.ts";
+import { plantSecrets } from "./planted-secrets.ts";
 
 /** What must not be found, by what it is: planted with requests and settings, or taken from answers. */
 const canaries = new Map<string, string>();
@@ -123,6 +124,7 @@ describe.each(await substrates())("on %s", (substrate) => {
     await send(url, "/v1/auth/password/reset", {
       body: { token: canary("a token for a reset that is none"), password: canary("a new password") },
     });
+    await plantSecrets({ url, token, database, canary, taken, send });
     await request(url, "/metrics", { token: metricsToken });
     expect(canaries.size).toBeGreaterThan(20);
   }, 60_000);
