@@ -179,23 +179,6 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     now,
   });
 
-  const sandboxServices = createSandboxServices({
-    db: database.db,
-    transact,
-    createTask,
-    can: auth.can,
-    execute: threads.sandbox && ((request, options) => threads.execute(request, options).catch(sandboxProblem)),
-    cells: threads.cellStats,
-    taskEnd: (id, signal) => taskEnd(record.watch, id, signal),
-    endedTasks: record.store.unsuccessful,
-    guard: createAddressGuard(config.KEELSON_SANDBOX_NETWORKS),
-    publish: eventServices.publishOne,
-    sign: ({ executionId: subject, ...claims }) => auth.signStatement({ type: "keelson-receipt+jwt", subject, claims }),
-    log,
-    now,
-  });
-  sandboxHost.resolve(sandboxServices.sandboxHost);
-
   const auditServices = createAuditServices({ db: database.db, transact, seal, teamsOf: auth.teamsOf, now });
   const secretsServices = createSecretsServices({
     db: database.db,
@@ -207,6 +190,24 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     publicUrl: publicUrl(config),
     now,
   });
+
+  const sandboxServices = createSandboxServices({
+    db: database.db,
+    transact,
+    createTask,
+    can: auth.can,
+    execute: threads.sandbox && ((request, options) => threads.execute(request, options).catch(sandboxProblem)),
+    cells: threads.cellStats,
+    taskEnd: (id, signal) => taskEnd(record.watch, id, signal),
+    endedTasks: record.store.unsuccessful,
+    guard: createAddressGuard(config.KEELSON_SANDBOX_NETWORKS),
+    publish: eventServices.publishOne,
+    readSecret: secretsServices.readSecretFor,
+    sign: ({ executionId: subject, ...claims }) => auth.signStatement({ type: "keelson-receipt+jwt", subject, claims }),
+    log,
+    now,
+  });
+  sandboxHost.resolve(sandboxServices.sandboxHost);
 
   const sameOrigin = requireSameOrigin(pageOrigins(config));
   const guards = createGuards({

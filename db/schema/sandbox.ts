@@ -14,6 +14,8 @@ export interface CapabilityGrants {
         readonly requestsMax: number;
         readonly responseBytesMax: number;
         readonly timeoutMs: number;
+        /** Names of those that may be put into requests; absent in executions from before there were any. */
+        readonly secrets?: readonly string[];
       }
     | undefined;
   readonly kv?: { readonly readOnly: boolean } | undefined;

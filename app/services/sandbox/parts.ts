@@ -3,6 +3,7 @@ import type { Now } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { AddressGuard } from "../../platform/outgoing/address-guard.ts";
 import { createBroker } from "./capabilities/broker.ts";
+import type { ReadSecret } from "./capabilities/egress-secrets.ts";
 import { createFetchCapability } from "./capabilities/fetch.ts";
 import { createKvCapability } from "./capabilities/kv.ts";
 import { createLogCapability } from "./capabilities/log.ts";
@@ -18,6 +19,7 @@ export interface SandboxParts extends Omit<SandboxDeps, "store" | "answer">, Pic
   /** Where programs may send requests, if they are granted that. */
   readonly guard: AddressGuard;
   readonly publish: PublishAs;
+  readonly readSecret: ReadSecret;
   readonly log: Logger;
   readonly now: Now;
 }
@@ -26,7 +28,7 @@ export interface SandboxParts extends Omit<SandboxDeps, "store" | "answer">, Pic
 export function createSandboxServices(parts: SandboxParts) {
   const { db, guard, publish, log, now, cells } = parts;
   const capabilities = {
-    fetch: createFetchCapability(guard),
+    fetch: createFetchCapability(guard, parts.readSecret),
     kv: createKvCapability({ store: createValueStore(db), now }),
     events: createPublishCapability(publish),
     log: createLogCapability(log),

@@ -51,6 +51,10 @@ const fetchGrant = z.strictObject({
   requestsMax: z.number().int().min(1).max(50).default(10),
   responseBytesMax: z.number().int().min(1).max(1_048_576).default(262_144),
   timeoutMs: z.number().int().min(1).max(30_000).default(5_000),
+  secrets: z.array(z.string().min(1).max(200)).max(10).default([]).openapi({
+    description:
+      "Names of your secrets (or the team's). References to them in headers and body, written as in values of secrets, are replaced as the request leaves, and hidden in the answer",
+  }),
 });
 
 const capabilityGrants = z

@@ -64,6 +64,8 @@ export function createSandboxService({ store, transact, createTask, can, execute
     // Nobody may have a program do what they may not do themselves.
     if (capabilities?.events && !holdsScope(actor, "events:write"))
       throw new Problem("insufficient_scope", { detail: "To grant `events` the key needs the scope events:write itself." });
+    if (capabilities?.fetch && capabilities.fetch.secrets.length > 0 && !holdsScope(actor, "secrets:read"))
+      throw new Problem("insufficient_scope", { detail: "To grant `secrets` the key needs the scope secrets:read itself." });
   };
 
   const visible = async (actor: Actor, id: string): Promise<ExecutionRow> => {

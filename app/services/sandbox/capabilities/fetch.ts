@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type AddressGuard, ForbiddenAddress } from "../../../platform/outgoing/address-guard.ts";
 import { sendRequest } from "../../../platform/outgoing/request.ts";
 import { type Capability, CapabilityError } from "./broker.ts";
+import { createEgressSecrets, type ReadSecret } from "./egress-secrets.ts";
 
 const asked = z.object({
   url: z.string().max(8_192),
@@ -15,8 +16,9 @@ const forbiddenHeader =
   /^(host|connection|content-length|transfer-encoding|upgrade|te|trailer|keep-alive|expect|cookie2?|proxy-.*|sec-.*)$/;
 
 /** HTTP to the hosts that are granted, at public addresses only, without following redirects. */
-export function createFetchCapability(guard: AddressGuard): Capability {
-  return async ({ grants: { fetch: grant } }, _method, argument) => {
+export function createFetchCapability(guard: AddressGuard, readSecret: ReadSecret): Capability {
+  return async (guest, _method, argument) => {
+    const { fetch: grant } = guest.grants;
     const parsed = asked.safeParse(argument);
     if (!parsed.success || grant === undefined) throw new CapabilityError("TypeError", "fetch takes a URL and { method, headers, body }");
     const { method, headers, body } = parsed.data;
@@ -26,19 +28,20 @@ export function createFetchCapability(guard: AddressGuard): Capability {
     if (!grant.methods.includes(method)) throw new CapabilityError("NotGrantedError", `the method ${method} is not granted`);
     const signal = AbortSignal.timeout(grant.timeoutMs);
     const bodyBytesMax = grant.responseBytesMax;
-    const answer = await sendRequest({ method, url: url.href, headers: toHeaders(headers), body, signal, bodyBytesMax }, guard).catch(
-      (error: unknown) => {
-        throw networkError(error, url);
-      },
-    );
+    const secrets = createEgressSecrets(readSecret, guest);
+    const filled = await Promise.all(headers.map(async ([name, value]) => [name, await secrets.fill(value)] as const));
+    const sent = { headers: toHeaders(filled), body: body === undefined ? undefined : await secrets.fill(body) };
+    const answer = await sendRequest({ method, url: url.href, ...sent, signal, bodyBytesMax }, guard).catch((error: unknown) => {
+      throw networkError(error, url);
+    });
     if (answer.isCut) throw new CapabilityError("LimitError", `the answer is larger than the ${bodyBytesMax} bytes that are granted`);
     return {
       status: answer.status,
       statusText: answer.statusText,
       url: url.href,
       redirected: false,
-      headers: Object.entries(answer.headers).flatMap(([name, value]) => [value ?? []].flat().map((one) => [name, one])),
-      body: answer.body.toString(),
+      headers: Object.entries(answer.headers).flatMap(([name, value]) => [value ?? []].flat().map((one) => [name, secrets.hide(one)])),
+      body: secrets.hide(answer.body.toString()),
     };
   };
 }
