@@ -2,7 +2,7 @@ import { Registry } from "prom-client";
 import { type DatabaseClient, openDatabase } from "../db/client.ts";
 import { migrate } from "../db/migrate.ts";
 import { startThreads } from "../workers/start-threads.ts";
-import { authSettings, type Config, pageOrigins, publicUrl, sandboxBounds } from "./config.ts";
+import { authSettings, type Config, pageOrigins, publicUrl, sandboxBounds, serviceBaseUrls, vaultValues } from "./config.ts";
 import { createCopyEvents } from "./copy-events.ts";
 import { type DatabaseServer, openDatabaseServer } from "./database-server.ts";
 import { drain } from "./drain.ts";
@@ -39,8 +39,6 @@ import { createNotifyService } from "./services/notify/service.ts";
 import { createNotifyStore } from "./services/notify/store.ts";
 import { serviceRoutes } from "./services/routes.ts";
 import { createSandboxServices } from "./services/sandbox/parts.ts";
-import { createAuditServices } from "./services/secrets/audit/parts.ts";
-import { createKeyServices } from "./services/secrets/keys/parts.ts";
 import { createSecretsServices } from "./services/secrets/parts.ts";
 import { createTaskServices, openTaskRecord } from "./services/tasks/parts.ts";
 import { registerQueueMetrics } from "./services/tasks/queues/metrics.ts";
@@ -80,7 +78,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
   );
   await waitFor("PostgreSQL", database.ping, waiting);
   await migrate(server.url);
-  const { seal, keyring } = opening.adopt(await openKeys({ config, rootSecret, db: database.db, now, log }), (it) => it.stop());
+  const { seal, keyring, vault } = opening.adopt(await openKeys({ config, rootSecret, db: database.db, now, log }), (it) => it.stop());
   const { redis } = config;
   if (redis) await waitFor("Redis", () => redisVersion(redis), waiting);
   else await migratePostgresQueues(server.url, log);
@@ -179,15 +177,19 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     now,
   });
 
-  const auditServices = createAuditServices({ db: database.db, transact, seal, teamsOf: auth.teamsOf, now });
   const secretsServices = createSecretsServices({
     db: database.db,
     seal,
+    keyring,
+    vault: vault && { client: vault, ...vaultValues(config) },
     transact,
+    createTask,
     can: auth.can,
-    recordAccess: auditServices.recordAccess,
+    teamsOf: auth.teamsOf,
     secretsMax: config.KEELSON_SECRETS_MAX,
+    baseUrls: serviceBaseUrls(config),
     publicUrl: publicUrl(config),
+    log,
     now,
   });
 
@@ -241,8 +243,6 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
       ...taskServices,
       ...eventServices,
       ...sandboxServices,
-      ...auditServices,
-      ...createKeyServices({ db: database.db, keyring, transact, createTask, now }),
       ...secretsServices,
       publicUrl: publicUrl(config),
       notify,

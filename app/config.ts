@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { base64Bytes, commaList, connectionUrl, hostAndPort, network, origin, proxyCount, wholeNumber } from "./config-values.ts";
 import type { LogLevel } from "./platform/logger.ts";
-import { parseNetwork } from "./platform/outgoing/address-guard.ts";
 import { queueOverrides } from "./platform/queue/overrides.ts";
 import type { RedisTarget } from "./platform/redis.ts";
 import { type SettingsRule, vaultRules, vaultSecretKeys, vaultSettings } from "./platform/vault/settings.ts";
@@ -24,48 +24,6 @@ const secretKeys = [
   "KEELSON_OAUTH_PROVIDERS",
   ...vaultSecretKeys,
 ] as const;
-
-const wholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/, { error: `expected a whole number from ${min} to ${max}` })
-    .transform(Number)
-    .pipe(z.number().min(min).max(max));
-const connectionUrl = (...schemes: string[]) =>
-  z.string().refine((value) => URL.canParse(value) && schemes.includes(new URL(value).protocol), {
-    error: `expected a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(" or ")}`,
-  });
-const commaList = z.string().transform((value) =>
-  value
-    .split(",")
-    .map((item) => item.trim())
-    .filter(Boolean),
-);
-/** `true` is one. */
-const proxyCount = z.union([z.stringbool().transform((one) => (one ? 1 : 0)), wholeNumber(0, 10)], {
-  error: "expected false, true, or how many proxies a request comes through",
-});
-const origin = z.string().refine((value) => URL.canParse(value) && new URL(value).origin === value, {
-  error: "expected an origin such as https://app.example.com: no path, no slash at the end",
-});
-const network = z.string().transform((value, context) => {
-  try {
-    return parseNetwork(value);
-  } catch {
-    context.addIssue({ code: "custom", message: "expected networks such as 10.0.0.0/8, or addresses" });
-    return z.NEVER;
-  }
-});
-const base64Bytes = (length: number) =>
-  z.string().refine((value) => Buffer.from(value, "base64").length === length && /^[A-Za-z0-9+/]+={0,2}$/.test(value), {
-    error: `expected ${length} bytes in base64 (make one with: openssl rand -base64 ${length})`,
-  });
-const hostAndPort = z.string().transform((value, context) => {
-  const match = /^(?<host>[^:]+|\[[^\]]+\]):(?<port>\d{1,5})$/.exec(value);
-  if (match?.groups?.host && Number(match.groups.port) <= 65_535) return { host: match.groups.host, port: Number(match.groups.port) };
-  context.addIssue({ code: "custom", message: "expected host:port" });
-  return z.NEVER;
-});
 
 const environment = z.object({
   PORT: wholeNumber(0, 65_535).default(3000),
@@ -104,6 +62,11 @@ const environment = z.object({
   KEELSON_WEBHOOK_NETWORKS: commaList.pipe(z.array(network)).default([]),
   KEELSON_WEBHOOK_DISABLE_AFTER_HOURS: wholeNumber(1, 8_760).default(120),
   KEELSON_SUBSCRIPTIONS_MAX: wholeNumber(1, 100_000).default(100),
+  OPENAI_BASE_URL: connectionUrl("http:", "https:").optional(),
+  ANTHROPIC_BASE_URL: connectionUrl("http:", "https:").optional(),
+  MISTRAL_BASE_URL: connectionUrl("http:", "https:").optional(),
+  RESEND_BASE_URL: connectionUrl("http:", "https:").optional(),
+  TWILIO_BASE_URL: connectionUrl("http:", "https:").optional(),
   KEELSON_SECRETS_MAX: wholeNumber(1, 1_000_000).default(1_000),
   KEELSON_STREAMS_MAX: wholeNumber(1, 1_000_000).default(100),
   KEELSON_TRUST_PROXY: proxyCount.default(0),
@@ -253,6 +216,22 @@ export function authSettings(config: Config): AuthSettings {
 export function auditCollector(config: Environment) {
   const { KEELSON_AUDIT_PUSH_URL: url, KEELSON_AUDIT_PUSH_TOKEN: token, KEELSON_AUDIT_PUSH_FORMAT: format } = config;
   return url === undefined ? undefined : { url, token, format };
+}
+
+/** Where values of secrets are in Vault, and whether new ones go there. */
+export function vaultValues({ KEELSON_VAULT_KV_MOUNT, KEELSON_VAULT_STALE_SECONDS, KEELSON_SECRET_VALUES }: Environment) {
+  return { mount: KEELSON_VAULT_KV_MOUNT, staleSeconds: KEELSON_VAULT_STALE_SECONDS, isWritten: KEELSON_SECRET_VALUES === "vault" };
+}
+
+/** Where services outside are reached, if not at their own addresses. */
+export function serviceBaseUrls(config: Environment) {
+  return {
+    openai: config.OPENAI_BASE_URL,
+    anthropic: config.ANTHROPIC_BASE_URL,
+    mistral: config.MISTRAL_BASE_URL,
+    resend: config.RESEND_BASE_URL,
+    twilio: config.TWILIO_BASE_URL,
+  };
 }
 
 /** Pages of these origins may write with our cookies. */

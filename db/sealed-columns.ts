@@ -20,7 +20,8 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: "totp_credentials", key: { user_id: "text" }, column: "secret" },
   { table: "event_subscriptions", key: { id: "text" }, column: "secrets" },
   { table: "data_exports", key: { id: "text" }, column: "document" },
-  { table: "secret_versions", key: { id: "text" }, column: "kept", where: { column: "store", is: "database" } },
+  { table: "external_keys", key: { id: "text" }, column: "key" },
+  { table: "secret_versions", key: { id: "text" }, column: "kept" },
   { table: "idempotency_keys", key: { scope: "text", key: "text" }, column: "body" },
   { table: "tasks", key: { id: "text" }, column: "input", field: "sealed", where: { column: "job", is: "notify.send-mail" } },
 ];

@@ -22,7 +22,7 @@ import { createForgetExecutions } from "../app/services/sandbox/retention.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { startAuditKeepers } from "../app/services/secrets/audit/parts.ts";
-import { openSecretChores } from "../app/services/secrets/parts.ts";
+import { openSecretChores } from "../app/services/secrets/core.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createInsightStore } from "../app/services/tasks/insight/store.ts";

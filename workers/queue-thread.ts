@@ -28,6 +28,8 @@ import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { valuesAccountData } from "../app/services/sandbox/values/account-data.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { secretAccountData } from "../app/services/secrets/account-data.ts";
+import { externalKeyAccountData } from "../app/services/secrets/external-keys/account-data.ts";
+import { createExternalKeyStore } from "../app/services/secrets/external-keys/store.ts";
 import { createSealedStore } from "../app/services/secrets/keys/store.ts";
 import { createSecretStore } from "../app/services/secrets/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
@@ -91,6 +93,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     valuesAccountData(createValueStore(database.db)),
     subscriptionAccountData(createSubscriptionStore(database.db)),
     secretAccountData(createSecretStore(database.db)),
+    externalKeyAccountData(createExternalKeyStore(database.db)),
     openAuthAccountData(database.db),
   ];
   const settings = queueTable(config.KEELSON_QUEUES);

@@ -45,6 +45,7 @@ export function run(options: CommandOptions): Promise<number> {
       sandbox: neverCalled(),
       sandboxInsight: neverCalled(),
       keys: neverCalled(),
+      externalKeys: neverCalled(),
       audit: neverCalled(),
       secrets: neverCalled(),
       secretVersions: neverCalled(),

@@ -22,6 +22,7 @@ const prefixes = {
   deadLetter: "dlt",
   subscription: "sub",
   delivery: "dlv",
+  externalKey: "xky",
   secret: "sec",
   secretVersion: "scv",
   secretShare: "shr",

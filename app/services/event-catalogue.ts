@@ -9,6 +9,7 @@ import * as sandboxEvents from "./sandbox/events.ts";
 import * as secretApprovalEvents from "./secrets/approvals/events.ts";
 import * as auditEvents from "./secrets/audit/events.ts";
 import * as secretEvents from "./secrets/events.ts";
+import * as externalKeyEvents from "./secrets/external-keys/events.ts";
 import * as keyEvents from "./secrets/keys/events.ts";
 import * as secretShareEvents from "./secrets/shares/events.ts";
 import * as systemEvents from "./system-events.ts";
@@ -29,6 +30,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   secretShareEvents,
   secretApprovalEvents,
   keyEvents,
+  externalKeyEvents,
   auditEvents,
   eventEvents,
   subscriptionEvents,

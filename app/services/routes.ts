@@ -10,6 +10,7 @@ import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
 import { approvalRoutes } from "./secrets/approvals/routes.ts";
 import { auditRoutes } from "./secrets/audit/routes.ts";
+import { externalKeyRoutes } from "./secrets/external-keys/routes.ts";
 import { keyRoutes } from "./secrets/keys/routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { shareRoutes } from "./secrets/shares/routes.ts";
@@ -40,7 +41,8 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof auditRoutes> &
   DepsOf<typeof approvalRoutes> &
   DepsOf<typeof shareRoutes> &
-  DepsOf<typeof secretRoutes>;
+  DepsOf<typeof secretRoutes> &
+  DepsOf<typeof externalKeyRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
@@ -66,5 +68,6 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     approvalRoutes(deps),
     shareRoutes(deps),
     secretRoutes(deps),
+    externalKeyRoutes(deps),
   ];
 }

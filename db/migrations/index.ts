@@ -19,6 +19,7 @@ import sandbox from "./0019_sandbox.sql" with { type: "text" };
 import keys from "./0020_keys.sql" with { type: "text" };
 import audit from "./0021_audit.sql" with { type: "text" };
 import secrets from "./0022_secrets.sql" with { type: "text" };
+import externalKeys from "./0023_external_keys.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -48,4 +49,5 @@ export const migrations: readonly Migration[] = [
   { name: "0020_keys", sql: keys },
   { name: "0021_audit", sql: audit },
   { name: "0022_secrets", sql: secrets },
+  { name: "0023_external_keys", sql: externalKeys },
 ];

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { systemNow as now } from "../../app/platform/clock.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
-import { openSecretChores } from "../../app/services/secrets/parts.ts";
+import { openSecretChores } from "../../app/services/secrets/core.ts";
 import { type DatabaseClient, openDatabase } from "../../db/client.ts";
 import { type Answer, request, type SignedInUser, signUp } from "../client.ts";
 import { expectProblem } from "../problem.ts";

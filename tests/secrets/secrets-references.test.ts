@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { systemNow as now } from "../../app/platform/clock.ts";
 import { createTransact } from "../../app/platform/outbox.ts";
 import { createRecordAccess } from "../../app/services/secrets/audit/record.ts";
-import { createSecretsServices } from "../../app/services/secrets/parts.ts";
+import { createSecretCore } from "../../app/services/secrets/core.ts";
 import { type DatabaseClient, openDatabase } from "../../db/client.ts";
 import { request, signUp } from "../client.ts";
 import { openSealOf } from "../opened-seal.ts";
 import { expectProblem } from "../problem.ts";
+import { testLogger } from "../services.ts";
 import { sharedCopy } from "../shared-copy.ts";
 import { adminSettings, adminToken } from "../tasks/tasks.ts";
 import { eventsAbout, secretsOf } from "./secrets.ts";
@@ -182,7 +183,7 @@ describe("for other parts of the program", () => {
     const { user, mine } = await newOwner();
     await using opened = await openSealOf(running.config);
     const transact = createTransact({ db: database.db, now, wake: () => undefined });
-    const { readSecretFor } = createSecretsServices({
+    const { readSecretFor } = createSecretCore({
       db: database.db,
       seal: opened.seal,
       transact,
@@ -192,6 +193,7 @@ describe("for other parts of the program", () => {
       recordAccess: createRecordAccess(transact),
       secretsMax: 1,
       publicUrl: "",
+      log: testLogger("secrets"),
       now,
     });
     await mine.create({ name: "host", value: "h" });

@@ -179,7 +179,7 @@ test("what has expired is not given out, and is told once", async () => {
   expectProblem(refused, "secret_expired");
   expectProblem(await mine.read("b"), "secret_expired");
   expectProblem(await mine.act("a", "share", {}), "secret_expired");
-  const { openSecretChores } = await import("../../app/services/secrets/parts.ts");
+  const { openSecretChores } = await import("../../app/services/secrets/core.ts");
   const { createTransact } = await import("../../app/platform/outbox.ts");
   const { openDatabase } = await import("../../db/client.ts");
   const { systemNow: now } = await import("../../app/platform/clock.ts");

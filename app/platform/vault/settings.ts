@@ -28,6 +28,7 @@ export const vaultSettings = {
     .regex(/^\w(([\w.-]+)?\w)?$/, { error: "expected the name of a transit key" })
     .default("keelson"),
   KEELSON_VAULT_KV_MOUNT: name.default("secret"),
+  KEELSON_SECRET_VALUES: z.enum(["database", "vault"]).default("database"),
   KEELSON_VAULT_STALE_SECONDS: z
     .string()
     .regex(/^\d{1,5}$/, { error: "expected a whole number from 0 to 86400" })
@@ -62,6 +63,12 @@ export const vaultRules: readonly SettingsRule[] = [
     key: "KEELSON_VAULT_AUTH",
     says: "token needs VAULT_TOKEN",
     brokenBy: (has, { KEELSON_VAULT_AUTH }) => KEELSON_VAULT_AUTH === "token" && !has("VAULT_TOKEN"),
+  },
+  {
+    key: "KEELSON_SECRET_VALUES",
+    says: "vault needs VAULT_ADDR and a way to log in",
+    brokenBy: (has, { KEELSON_SECRET_VALUES, KEELSON_VAULT_AUTH = "token" }) =>
+      KEELSON_SECRET_VALUES === "vault" && !(has("VAULT_ADDR") && (KEELSON_VAULT_AUTH !== "token" || has("VAULT_TOKEN"))),
   },
   {
     key: "VAULT_ADDR",

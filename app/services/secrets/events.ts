@@ -80,3 +80,12 @@ export const secretTampered = event({
   outcome: "failed",
   data: z.object({ tenant: z.string(), name, version }),
 });
+
+export const staleValueGiven = event({
+  type: "secret.stale_value_given",
+  description:
+    "Vault is out of reach, and a value was given that is due to be read again; told at most once a minute for each. The subject is the secret.",
+  audience: "admins",
+  audited: true,
+  data: z.object({ ageMs: z.number().int() }),
+});
