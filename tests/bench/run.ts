@@ -13,6 +13,7 @@ import { sandboxHttp } from "./sandbox-http.ts";
 import { sandboxIsolatedVm } from "./sandbox-isolated-vm.ts";
 import { sandboxPool } from "./sandbox-pool.ts";
 import { sealing } from "./seal.ts";
+import { secretsRead } from "./secrets-read.ts";
 import { tasks } from "./tasks.ts";
 import { tasksCrowd } from "./tasks-crowd.ts";
 
@@ -31,6 +32,7 @@ const benches = [
   ...sandboxHostile,
   ...sealing,
   ...auditVerify,
+  ...secretsRead,
 ];
 
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
