@@ -21,6 +21,7 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: "event_subscriptions", key: { id: "text" }, column: "secrets" },
   { table: "data_exports", key: { id: "text" }, column: "document" },
   { table: "external_keys", key: { id: "text" }, column: "key" },
+  { table: "secret_policies", key: { secret_id: "text" }, column: "webhook_secret" },
   { table: "secret_versions", key: { id: "text" }, column: "kept" },
   { table: "idempotency_keys", key: { scope: "text", key: "text" }, column: "body" },
   { table: "tasks", key: { id: "text" }, column: "input", field: "sealed", where: { column: "job", is: "notify.send-mail" } },

@@ -1,4 +1,4 @@
-import { auditCollector, publicUrl, sandboxBounds } from "../app/config.ts";
+import { auditCollector, publicUrl, sandboxBounds, vaultValues } from "../app/config.ts";
 import { createGroupStore } from "../app/platform/bus/group/store.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
@@ -23,6 +23,7 @@ import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { startAuditKeepers } from "../app/services/secrets/audit/parts.ts";
 import { openSecretChores } from "../app/services/secrets/core.ts";
+import { openRotationClock } from "../app/services/secrets/rotation/parts.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
 import { createExportStore } from "../app/services/tasks/exports/store.ts";
 import { createInsightStore } from "../app/services/tasks/insight/store.ts";
@@ -135,7 +136,7 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
     }),
     (it) => it.stop(),
   );
-  const { seal } = opening.adopt(await openKeys({ ...data, db: database.db, now: systemNow, log }), (it) => it.stop());
+  const { seal, vault } = opening.adopt(await openKeys({ ...data, db: database.db, now: systemNow, log }), (it) => it.stop());
   opening.adopt(
     startAuditKeepers({
       db: database.db,
@@ -158,6 +159,14 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
       contractOf: callableJobs(sandboxBounds(data.config)),
       mayAct: createMayAct({ users: createAuthStore(database.db), teams: createTeamStore(database.db) }),
       log,
+    }),
+    (it) => it.stop(),
+  );
+
+  opening.adopt(
+    openRotationClock({
+      ...{ db: database.db, seal, transact, createTask: tasks.create, now: systemNow, log },
+      vault: vault && { client: vault, ...vaultValues(config) },
     }),
     (it) => it.stop(),
   );

@@ -10,6 +10,8 @@ import { createExecuteHandler, createRunProgramHandler, type SandboxHandlerDeps 
 import { executeJob, runProgramJob } from "../app/services/sandbox/jobs.ts";
 import { createRewrapHandler, type RewrapHandlerDeps } from "../app/services/secrets/keys/handlers.ts";
 import { rewrapJob } from "../app/services/secrets/keys/jobs.ts";
+import { createRotateHandler, type RotateHandlerDeps } from "../app/services/secrets/rotation/handlers.ts";
+import { rotateJob } from "../app/services/secrets/rotation/jobs.ts";
 import { createExportUserDataHandler, type ExportHandlerDeps } from "../app/services/tasks/exports/handlers.ts";
 import { exportUserDataJob } from "../app/services/tasks/exports/jobs.ts";
 import { createImportUserDataHandler, type ImportHandlerDeps } from "../app/services/tasks/imports/handlers.ts";
@@ -32,6 +34,7 @@ export const jobContracts = [
   deliverJob,
   replayJob,
   rewrapJob,
+  rotateJob,
 ] as const satisfies readonly JobContract[];
 
 export type Handlers = { readonly [C in (typeof jobContracts)[number] as C["name"]]: BoundHandler };
@@ -52,6 +55,7 @@ export interface HandlerDeps {
   readonly deliveries: DeliveryHandlerDeps;
   readonly replays: ReplayHandlerDeps;
   readonly rewrap: RewrapHandlerDeps;
+  readonly rotate: RotateHandlerDeps;
 }
 
 export function createHandlers(deps: HandlerDeps): Handlers {
@@ -66,6 +70,7 @@ export function createHandlers(deps: HandlerDeps): Handlers {
     "tasks.import-user-data": bind(importUserDataJob, createImportUserDataHandler(deps.imports)),
     "events.deliver": bind(deliverJob, createDeliverHandler(deps.deliveries)),
     "events.replay": bind(replayJob, createReplayHandler(deps.replays)),
+    "secrets.rotate": bind(rotateJob, createRotateHandler(deps.rotate)),
     "secrets.rewrap": bind(rewrapJob, createRewrapHandler(deps.rewrap)),
   };
 }

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { sandboxBounds } from "../app/config.ts";
+import { sandboxBounds, vaultValues } from "../app/config.ts";
 import type { Running } from "../app/platform/bus/port.ts";
 import { systemNow } from "../app/platform/clock.ts";
 import { connectionBudget } from "../app/platform/connection-budget.ts";
@@ -7,6 +7,7 @@ import { newId } from "../app/platform/ids.ts";
 import { openKeys } from "../app/platform/keys/open.ts";
 import { createKekStore } from "../app/platform/keys/store.ts";
 import { createTransact } from "../app/platform/outbox.ts";
+import { createAddressGuard } from "../app/platform/outgoing/address-guard.ts";
 import type { QueueName } from "../app/platform/queue/catalogue.ts";
 import { tryAgainIn } from "../app/platform/queue/job.ts";
 import { queueTable } from "../app/platform/queue/overrides.ts";
@@ -31,6 +32,7 @@ import { secretAccountData } from "../app/services/secrets/account-data.ts";
 import { externalKeyAccountData } from "../app/services/secrets/external-keys/account-data.ts";
 import { createExternalKeyStore } from "../app/services/secrets/external-keys/store.ts";
 import { createSealedStore } from "../app/services/secrets/keys/store.ts";
+import { openRotateDeps } from "../app/services/secrets/rotation/parts.ts";
 import { createSecretStore } from "../app/services/secrets/store.ts";
 import { taskAccountData } from "../app/services/tasks/account-data.ts";
 import { exportAccountData } from "../app/services/tasks/exports/account-data.ts";
@@ -84,7 +86,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
   const leaveTeams = createLeaveTeams({ store: createTeamStore(database.db), keys });
   const exportStore = createExportStore(database.db);
   const scheduleStore = createScheduleStore(database.db);
-  const { seal, keyring } = opening.adopt(await openKeys({ ...data, db: database.db, now, log }), (it) => it.stop());
+  const { seal, keyring, vault } = opening.adopt(await openKeys({ ...data, db: database.db, now, log }), (it) => it.stop());
   const accountData = [
     taskAccountData(taskStore),
     scheduleAccountData(scheduleStore),
@@ -119,6 +121,12 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
       developmentMailbox: config.KEELSON_DEV_MAILBOX,
       now,
     },
+    rotate: openRotateDeps({
+      ...{ db: database.db, seal, transact, now, log },
+      vault: vault && { client: vault, ...vaultValues(config) },
+      guard: createAddressGuard(config.KEELSON_WEBHOOK_NETWORKS),
+      attemptsMax: settings.maintenance.attempts,
+    }),
     rewrap: {
       keyring,
       keks: createKekStore(database.db),

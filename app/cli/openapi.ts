@@ -46,6 +46,7 @@ export function run(options: CommandOptions): Promise<number> {
       sandboxInsight: neverCalled(),
       keys: neverCalled(),
       externalKeys: neverCalled(),
+      rotation: neverCalled(),
       audit: neverCalled(),
       secrets: neverCalled(),
       secretVersions: neverCalled(),

@@ -23,6 +23,7 @@ const prefixes = {
   subscription: "sub",
   delivery: "dlv",
   externalKey: "xky",
+  rotation: "rot",
   secret: "sec",
   secretVersion: "scv",
   secretShare: "shr",

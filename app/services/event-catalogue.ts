@@ -11,6 +11,7 @@ import * as auditEvents from "./secrets/audit/events.ts";
 import * as secretEvents from "./secrets/events.ts";
 import * as externalKeyEvents from "./secrets/external-keys/events.ts";
 import * as keyEvents from "./secrets/keys/events.ts";
+import * as rotationEvents from "./secrets/rotation/events.ts";
 import * as secretShareEvents from "./secrets/shares/events.ts";
 import * as systemEvents from "./system-events.ts";
 import * as taskEvents from "./tasks/events.ts";
@@ -31,6 +32,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   secretApprovalEvents,
   keyEvents,
   externalKeyEvents,
+  rotationEvents,
   auditEvents,
   eventEvents,
   subscriptionEvents,

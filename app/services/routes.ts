@@ -12,6 +12,7 @@ import { approvalRoutes } from "./secrets/approvals/routes.ts";
 import { auditRoutes } from "./secrets/audit/routes.ts";
 import { externalKeyRoutes } from "./secrets/external-keys/routes.ts";
 import { keyRoutes } from "./secrets/keys/routes.ts";
+import { rotationRoutes } from "./secrets/rotation/routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { shareRoutes } from "./secrets/shares/routes.ts";
 import { boardRoutes } from "./tasks/board/routes.ts";
@@ -42,7 +43,8 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof approvalRoutes> &
   DepsOf<typeof shareRoutes> &
   DepsOf<typeof secretRoutes> &
-  DepsOf<typeof externalKeyRoutes>;
+  DepsOf<typeof externalKeyRoutes> &
+  DepsOf<typeof rotationRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
@@ -69,5 +71,6 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     shareRoutes(deps),
     secretRoutes(deps),
     externalKeyRoutes(deps),
+    rotationRoutes(deps),
   ];
 }

@@ -74,6 +74,8 @@ export function createSecretCore(parts: SecretParts) {
     secretShares: createShareService({ store: shareStore, secrets: store, reading, transact, tenants, publicUrl, now }),
     secretApprovals: createApprovalService({ store: requestStore, secrets: store, transact, can, now }),
     readSecretFor: reading.readFor,
+    /** For what else writes values. */
+    secretWork: { store, shares: shareStore, writer, open, useApproval, tenants },
   };
 }
 

@@ -6,6 +6,9 @@ import { type BaseUrls, createProbe } from "./external-keys/probe.ts";
 import { createExternalKeyService } from "./external-keys/service.ts";
 import { createExternalKeyStore } from "./external-keys/store.ts";
 import { createKeyServices } from "./keys/parts.ts";
+import { createRotator } from "./rotation/rotate.ts";
+import { createRotationService } from "./rotation/service.ts";
+import { createRotationStore } from "./rotation/store.ts";
 import { createTenantWork } from "./tenant-work.ts";
 
 export interface SecretsParts extends Omit<SecretParts, "recordAccess">, Pick<AuditParts, "teamsOf"> {
@@ -25,5 +28,10 @@ export function createSecretsServices(parts: SecretsParts) {
     probe: createProbe(parts.baseUrls),
     recordAccess,
   });
-  return { ...audit, ...createKeyServices(parts), ...createSecretCore({ ...parts, recordAccess }), externalKeys };
+  const { secretWork, ...core } = createSecretCore({ ...parts, recordAccess });
+  const { store: secrets, tenants, useApproval } = secretWork;
+  const rotations = createRotationStore(parts.db);
+  const rotator = createRotator({ ...secretWork, rotations, secrets, now: parts.now });
+  const rotation = createRotationService({ ...parts, rotations, secrets, rotator, tenants, useApproval });
+  return { ...audit, ...createKeyServices(parts), ...core, externalKeys, rotation };
 }
