@@ -21,7 +21,7 @@ export function encrypt(key: Uint8Array, plain: Uint8Array, associated: Uint8Arr
 }
 
 /** The same with a given nonce, which must never come twice with one key: for test vectors. */
-function encryptWith(
+export function encryptWith(
   { key, nonce, associated }: { readonly key: Uint8Array; readonly nonce: Uint8Array; readonly associated: Uint8Array },
   plain: Uint8Array,
 ): Uint8Array {
