@@ -47,6 +47,7 @@ export function run(options: CommandOptions): Promise<number> {
       keys: neverCalled(),
       externalKeys: neverCalled(),
       rotation: neverCalled(),
+      compliance: neverCalled(),
       audit: neverCalled(),
       secrets: neverCalled(),
       secretVersions: neverCalled(),

@@ -10,6 +10,7 @@ import { notifyRoutes } from "./notify/routes.ts";
 import { sandboxRoutes } from "./sandbox/routes.ts";
 import { approvalRoutes } from "./secrets/approvals/routes.ts";
 import { auditRoutes } from "./secrets/audit/routes.ts";
+import { complianceRoutes } from "./secrets/compliance/routes.ts";
 import { externalKeyRoutes } from "./secrets/external-keys/routes.ts";
 import { keyRoutes } from "./secrets/keys/routes.ts";
 import { rotationRoutes } from "./secrets/rotation/routes.ts";
@@ -44,7 +45,8 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof shareRoutes> &
   DepsOf<typeof secretRoutes> &
   DepsOf<typeof externalKeyRoutes> &
-  DepsOf<typeof rotationRoutes>;
+  DepsOf<typeof rotationRoutes> &
+  DepsOf<typeof complianceRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
@@ -72,5 +74,6 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     secretRoutes(deps),
     externalKeyRoutes(deps),
     rotationRoutes(deps),
+    complianceRoutes(deps),
   ];
 }

@@ -16,6 +16,7 @@ const optionalBodies = [
   "POST /v1/secrets/{name}/destroy",
   "POST /v1/secrets/{name}/share",
   "POST /v1/secrets/{name}/undelete",
+  "POST /v1/secrets/{name}/rotate",
 ];
 const running = sharedCopy();
 

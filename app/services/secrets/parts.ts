@@ -1,6 +1,8 @@
 import type { Keyring } from "../../platform/keys/keyring.ts";
 import type { TaskProducer } from "../tasks/record/create.ts";
 import { type AuditParts, createAuditServices } from "./audit/parts.ts";
+import { createComplianceService } from "./compliance/service.ts";
+import { createComplianceStore } from "./compliance/store.ts";
 import { createSecretCore, type SecretParts } from "./core.ts";
 import { type BaseUrls, createProbe } from "./external-keys/probe.ts";
 import { createExternalKeyService } from "./external-keys/service.ts";
@@ -33,5 +35,6 @@ export function createSecretsServices(parts: SecretsParts) {
   const rotations = createRotationStore(parts.db);
   const rotator = createRotator({ ...secretWork, rotations, secrets, now: parts.now });
   const rotation = createRotationService({ ...parts, rotations, secrets, rotator, tenants, useApproval });
-  return { ...audit, ...createKeyServices(parts), ...core, externalKeys, rotation };
+  const compliance = createComplianceService({ store: createComplianceStore(parts.db), tenants, audit: audit.audit, now: parts.now });
+  return { ...audit, ...createKeyServices(parts), ...core, externalKeys, rotation, compliance };
 }
