@@ -25,3 +25,11 @@ export const auditPushFailing = event({
   audience: "admins",
   data: z.object({ since: z.iso.datetime(), behind: z.number().int() }),
 });
+
+export const trailMoved = event({
+  type: "audit.trail_moved",
+  description: "The audit trail goes on in another database, which it was restored into. `after` is the last entry of before.",
+  audience: "admins",
+  audited: true,
+  data: z.object({ after: z.number().int() }),
+});

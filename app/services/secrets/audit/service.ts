@@ -14,7 +14,7 @@ export type AuditService = ReturnType<typeof createAuditService>;
 type ExportQuery = z.infer<typeof exportQuery>;
 
 export interface AuditServiceDeps {
-  readonly store: Pick<AuditStore, "list" | "chained" | "isBehind">;
+  readonly store: Pick<AuditStore, "list" | "chained" | "end" | "newestPending" | "isChained">;
   readonly checkpoints: Pick<Checkpoints, "current">;
   readonly teamsOf: (userId: string) => Promise<readonly string[]>;
   readonly transact: Transact;
@@ -33,11 +33,17 @@ export function createAuditService({ store, checkpoints, teamsOf, transact, now 
     return { userId, teams: await teamsOf(userId) };
   };
 
+  /** Waits for what has been written so far, and for nothing that comes meanwhile. */
   const upToDate = async (): Promise<void> => {
+    const pending = await store.newestPending(await store.end());
     const giveUpAt = performance.now() + patienceMs;
-    while (await store.isBehind()) {
+    while (pending !== undefined && !(await store.isChained(pending))) {
       if (performance.now() > giveUpAt)
-        throw new Problem("unavailable", { detail: "The chain is behind the trail: no copy keeps it up right now.", retryAfterSeconds: 5 });
+        throw new Problem("unavailable", {
+          detail:
+            "The chain is behind the trail: no copy keeps it up right now, or the database has a transaction that has been open for long.",
+          retryAfterSeconds: 5,
+        });
       await Bun.sleep(50);
     }
   };

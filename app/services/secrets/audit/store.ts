@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, inArray, lt, lte, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, lte, or, type SQL, sql } from "drizzle-orm";
 import { advisoryLocks } from "../../../../db/advisory-locks.ts";
 import type { Db, Queryable, Tx } from "../../../../db/client.ts";
 import { auditChain, auditCheckpoints, auditKeys, auditLog } from "../../../../db/schema/audit.ts";
@@ -12,6 +12,17 @@ export type CheckpointRow = typeof auditCheckpoints.$inferSelect;
 export interface ChainEnd {
   readonly seq: number;
   readonly hash: string;
+}
+
+/** Where the chain goes on. */
+export interface ChainPosition extends ChainEnd {
+  readonly tx: string;
+  readonly entryId: string;
+  /**
+   * Whether its transaction is one that this database has not had yet: the trail came from another one, as a dump does, and its transactions say
+   * nothing about the order of what comes now.
+   */
+  readonly fromElsewhere: boolean;
 }
 
 export interface Link {
@@ -58,30 +69,32 @@ export function createAuditStore(db: Db) {
       await on.execute(sql`select pg_advisory_xact_lock(${advisoryLocks.auditChain})`);
     },
 
-    end: async (on: Queryable = db): Promise<(ChainEnd & { readonly tx: string; readonly entryId: string }) | undefined> => {
-      const [row] = await on.select().from(auditChain).orderBy(desc(auditChain.seq)).limit(1);
+    end: async (on: Queryable = db): Promise<ChainPosition | undefined> => {
+      const [row] = await on
+        .select({ ...getTableColumns(auditChain), fromElsewhere: sql<boolean>`${auditChain.tx} >= ${oldestUnderWay}` })
+        .from(auditChain)
+        .orderBy(desc(auditChain.seq))
+        .limit(1);
       return row && { ...row, hash: Buffer.from(row.hash).toString("hex") };
     },
 
     /**
      * The next entries that are in no chain yet, in the order of their transactions. Only those below every transaction that is still under way: what commits
-     * later comes after them.
+     * later comes after them. What came from elsewhere goes first, as all of it is older.
      */
     unchained: async (
-      after: { readonly tx: string; readonly entryId: string } | undefined,
+      end: ChainPosition | undefined,
       limit: number,
       on: Queryable = db,
     ): Promise<{ readonly tx: string; readonly entry: AuditEntry }[]> => {
+      const cameFromElsewhere = sql`${auditLog.tx} >= pg_snapshot_xmax(pg_current_snapshot())`;
+      const isSettled = sql`${auditLog.tx} < ${oldestUnderWay}`;
+      const isFollowing = end !== undefined && !end.fromElsewhere;
       const rows = await on
         .select({ ...entryColumns, tx: sql<string>`${auditLog.tx}::text` })
         .from(auditLog)
-        .where(
-          and(
-            sql`${auditLog.tx} < pg_snapshot_xmin(pg_current_snapshot())`,
-            after ? sql`(${auditLog.tx}, ${auditLog.id}) > (${after.tx}::xid8, ${after.entryId})` : undefined,
-          ),
-        )
-        .orderBy(asc(auditLog.tx), asc(auditLog.id))
+        .where(and(isFollowing ? isSettled : or(isSettled, cameFromElsewhere), ...isPending(end)))
+        .orderBy(...(isFollowing ? [] : [desc(cameFromElsewhere)]), asc(auditLog.tx), asc(auditLog.id))
         .limit(limit);
       return rows.map(({ tx, ...row }) => ({ tx, entry: toEntry(row) }));
     },
@@ -94,13 +107,20 @@ export function createAuditStore(db: Db) {
         from json_to_recordset(${rows}::text::json) as l (seq bigint, tx text, hash text, entry text)`);
     },
 
-    /** Whether something that has been committed is in no chain yet. */
-    isBehind: async (): Promise<boolean> => {
-      const [row] = await db.execute<{ behind: boolean }>(sql`
-        select exists (select from audit_log l
-          where (l.tx, l.id) > (coalesce((select tx from audit_chain order by seq desc limit 1), '0'::xid8),
-            coalesce((select entry_id from audit_chain order by seq desc limit 1), ''))) as behind`);
-      return row?.behind ?? false;
+    /** The last one of what has been committed and is in no chain yet: when it is chained all of that is. */
+    newestPending: async (end: ChainPosition | undefined, on: Queryable = db): Promise<string | undefined> => {
+      const [row] = await on
+        .select({ id: auditLog.id })
+        .from(auditLog)
+        .where(and(...isPending(end)))
+        .orderBy(desc(auditLog.tx), desc(auditLog.id))
+        .limit(1);
+      return row?.id;
+    },
+
+    isChained: async (entryId: string): Promise<boolean> => {
+      const [row] = await db.select({ seq: auditChain.seq }).from(auditChain).where(eq(auditChain.entryId, entryId));
+      return row !== undefined;
     },
 
     /** Newest first, chained or not. `before` is an entry's id. */
@@ -162,6 +182,14 @@ export function createAuditStore(db: Db) {
       await on.insert(auditKeys).values(row);
     },
   };
+}
+
+const oldestUnderWay = sql`pg_snapshot_xmin(pg_current_snapshot())`;
+
+/** In no chain. A look-up for each row, never a join of both tables: while the chain goes on only what comes after its end is looked at. */
+function isPending(end: ChainPosition | undefined): SQL[] {
+  const isAfter = end && !end.fromElsewhere ? [sql`(${auditLog.tx}, ${auditLog.id}) > (${end.tx}::xid8, ${end.entryId})`] : [];
+  return [...isAfter, sql`(select c.seq from audit_chain c where c.entry_id = ${auditLog.id}) is null`];
 }
 
 type EntryRow = Omit<AuditEntry, "at"> & { readonly at: Date };
