@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
 
 const usage = `usage: keelson [serve | migrate | doctor | openapi | admin-link] [--roles api,queue,bus,sandbox]
-       keelson verify-audit FILE [--key FINGERPRINT] [--checkpoint FILE]`;
+       keelson verify-audit FILE [--key FINGERPRINT|FILE] [--checkpoint FILE] [--whole]`;
 
 /** Each command is loaded when it is asked for: a cell must be ready within milliseconds. */
 const commands: Readonly<Record<string, () => Promise<{ run(options: CommandOptions): Promise<number> }>>> = {
@@ -33,6 +33,7 @@ export interface CommandOptions {
   readonly operands: readonly string[];
   readonly key: string | undefined;
   readonly checkpoint: string | undefined;
+  readonly whole: boolean | undefined;
 }
 
 const { command, ...given } = parseArguments(Bun.argv.slice(2));
@@ -59,14 +60,15 @@ function parseArguments(args: readonly string[]): CommandOptions & { readonly co
         roles: { type: "string" },
         key: { type: "string" },
         checkpoint: { type: "string" },
+        whole: { type: "boolean" },
         help: { type: "boolean" },
         version: { type: "boolean" },
       },
     });
     const [named = "serve", ...operands] = positionals;
     if (operands.length > 0 && named !== "verify-audit") refuse(`one command at a time, not "${positionals.join(" ")}"`);
-    const { roles, key, checkpoint } = values;
-    return { command: values.help ? "help" : values.version ? "version" : named, roles, operands, key, checkpoint };
+    const { roles, key, checkpoint, whole } = values;
+    return { command: values.help ? "help" : values.version ? "version" : named, roles, operands, key, checkpoint, whole };
   } catch (error) {
     return refuse(error instanceof Error ? (error.message.split(". ")[0] ?? error.message) : String(error));
   }

@@ -1,4 +1,7 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { toCef } from "../../app/services/secrets/audit/cef.ts";
 import { type CheckpointKey, fingerprintOf, generateCheckpointKey, signCheckpoint } from "../../app/services/secrets/audit/checkpoint.ts";
@@ -60,6 +63,12 @@ function verify(lines: readonly string[], expected: Expected = {}) {
   const verifier = createVerifier(expected);
   for (const line of lines) verifier.line(line);
   return verifier.finish();
+}
+
+/** In base64, the letter after: as the last one before the padding it stands for the same bits. */
+function nextLetter(letter: string): string {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  return letters[letters.indexOf(letter) + 1] ?? "";
 }
 
 test("a trail that nobody touched holds", () => {
@@ -132,6 +141,56 @@ describe("what somebody with the file can do is found, and where", () => {
       "and not by",
       { key: fingerprint },
     ],
+    [
+      "a name that stands there twice",
+      linesOf(whole(entries)).map((line) => line.replace('"subject":"sec_3"', '"subject":"sec_9","subject":"sec_3"')),
+      "entry 3 (evt_3) is not spelled as it was exported",
+    ],
+    [
+      "white space between names",
+      linesOf(whole(entries)).map((line) => line.replace('"subject":"sec_3"', '"subject": "sec_3"')),
+      "entry 3 (evt_3) is not spelled as it was exported",
+    ],
+    [
+      "nesting without end",
+      linesOf(whole(entries)).map((line) =>
+        line.includes('"seq":3,') ? line.replace(/"data":\{.*\}\}$/, `"data":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`) : line,
+      ),
+      "line 4 can't be checked",
+    ],
+    [
+      "an id that is no text",
+      linesOf(whole(entries)).map((line) => line.replace('"id":"evt_3"', '"id":{"toString":1,"valueOf":1}')),
+      "line 4 can't be checked",
+    ],
+    [
+      "a key that is none",
+      linesOf({ ...whole(entries), end: { ...whole(entries).end, key: { kty: "OKP", crv: "Ed25519", x: "AAAA" } } }),
+      "signature of the checkpoint does not hold",
+    ],
+    [
+      "the key of somebody else beside the checkpoint",
+      linesOf({ ...whole(entries), end: { ...whole(entries).end, key: forger.publicKey } }),
+      "signature of the checkpoint does not hold",
+    ],
+    [
+      "a head that says it is filtered, to leave something out",
+      linesOf({ ...whole(entries), head: { ...whole([]).head, filter: { actor: "usr_1" } }, entries: entries.toSpliced(2, 1) }).map(
+        (line) => line.replace('"entries":6', '"entries":5'),
+      ),
+      "is a filtered one",
+      { whole: true },
+    ],
+    [
+      "another spelling of the signature",
+      linesOf(whole(entries)).map((line) => line.replace(/(.)==(?="\},"key")/, (_, letter) => `${nextLetter(letter)}==`)),
+      "signature of the checkpoint does not hold",
+    ],
+    [
+      "another spelling of the key",
+      linesOf(whole(entries)).map((line) => line.replace(/(?<="x":"[\w-]{42})[\w-]/, nextLetter)),
+      "signature of the checkpoint does not hold",
+    ],
     ["no checkpoint", linesOf({ ...whole(entries), end: { entries: 6, checkpoint: null, key: null } }), "no checkpoint"],
     [
       "the whole chain made anew and signed, which a checkpoint from before shows",
@@ -148,6 +207,63 @@ describe("what somebody with the file can do is found, and where", () => {
   ];
   test.each(cases.map(([what, lines, says, expected = {}]) => ({ what, lines, says, expected })))("$what", ({ lines, says, expected }) => {
     expect(() => verify(lines, expected)).toThrow(says);
+  });
+});
+
+describe("the command", () => {
+  const main = new URL("../../app/main.ts", import.meta.url).pathname;
+  const text = linesOf(whole(chain(5)))
+    .map((line) => `${line}\n`)
+    .join("");
+  const other = fingerprintOf(generateCheckpointKey().publicKey);
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keelson-verify-"));
+    await Promise.all(
+      Object.entries({
+        "fingerprint.txt": `${fingerprint}\n`,
+        "key.json": JSON.stringify(signer.publicKey),
+        "answer.json": JSON.stringify({ checkpoint: null, key: signer.publicKey }),
+        "other.txt": other,
+        "none.json": "{}",
+      }).map(([name, content]) => Bun.write(join(folder, name), content)),
+    );
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function verifyAudit(content: string | Uint8Array<ArrayBuffer>, ...args: string[]) {
+    const path = join(folder, "export.ndjson");
+    await Bun.write(path, content);
+    const child = Bun.spawn([process.execPath, main, "verify-audit", path, ...args], { cwd: folder, stdout: "pipe", stderr: "pipe" });
+    const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+    return { says: out + err, code };
+  }
+
+  /** The export as bytes, with one of them replaced after `mark`. */
+  function withByte(mark: string, byte: number): Uint8Array<ArrayBuffer> {
+    const bytes = Buffer.from(text);
+    bytes[bytes.indexOf(mark) + mark.length] = byte;
+    return new Uint8Array(bytes);
+  }
+
+  const cases: readonly (readonly [string, string | Uint8Array<ArrayBuffer>, readonly string[], number, string])[] = [
+    ["nothing else", text, [], 0, "ok: the whole trail, 5 entries"],
+    ["the fingerprint", text, ["--key", fingerprint], 0, "ok: "],
+    ["a file with the fingerprint", text, ["--key", "fingerprint.txt"], 0, "ok: "],
+    ["a file with the key", text, ["--key", "key.json", "--whole"], 0, "ok: "],
+    ["what the checkpoint's route answered", text, ["--key", "answer.json"], 0, "ok: "],
+    ["another fingerprint", text, ["--key", other], 1, "broken: the checkpoint is by the key"],
+    ["a file with another fingerprint", text, ["--key", "other.txt"], 1, "broken: the checkpoint is by the key"],
+    ["a file without a key", text, ["--key", "none.json"], 2, "none.json is no key"],
+    ["a file that is not there", text, ["--key", fingerprint.toUpperCase()], 2, "keelson: "],
+    ["bytes that are no text", withByte('"subject":"sec_3', 0xff), [], 1, "broken: line 4 is not UTF-8"],
+    ["a byte that is another letter", withByte('"id":"evt_', 0x39), [], 1, "broken: entry 1 (evt_9) was changed"],
+    ["a line that was cut", text.slice(0, -1), [], 1, "broken: line 7, the last one, is cut"],
+    ["an empty file", "", [], 1, "broken: the export is empty"],
+  ];
+  test.each(cases.map(([what, content, args, code, says]) => ({ what, content, args, code, says })))("$what", async (it) => {
+    const { code, says } = await verifyAudit(it.content, ...it.args);
+    expect([code, says.includes(it.says) ? it.says : says]).toEqual([it.code, it.says]);
   });
 });
 

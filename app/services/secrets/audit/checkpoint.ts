@@ -15,6 +15,8 @@ export type Checkpoint = z.infer<typeof checkpoint>;
 export const checkpointKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: z.string() });
 export type CheckpointKey = z.infer<typeof checkpointKey>;
 
+const publicKeyBytes = 32;
+
 type Unsigned = Omit<Checkpoint, "keyId" | "signature">;
 
 /** What is signed: lines of text, as the checkpoints of transparency logs are (C2SP tlog-checkpoint). */
@@ -42,7 +44,10 @@ export function signCheckpoint(unsigned: Unsigned, secret: Uint8Array): string {
   return sign(null, statementOf(unsigned), key).toString("base64");
 }
 
+/** False as well for what is no key, and for other spellings of the same bytes. */
 export function isSignedBy({ signature, ...unsigned }: Checkpoint, { kty, crv, x }: CheckpointKey): boolean {
+  const [rawKey, rawSignature] = [Buffer.from(x, "base64url"), Buffer.from(signature, "base64")];
+  if (rawKey.length !== publicKeyBytes || rawKey.toString("base64url") !== x || rawSignature.toString("base64") !== signature) return false;
   const key = createPublicKey({ key: { kty, crv, x }, format: "jwk" });
-  return verify(null, statementOf(unsigned), key, Buffer.from(signature, "base64"));
+  return verify(null, statementOf(unsigned), key, rawSignature);
 }

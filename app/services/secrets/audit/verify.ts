@@ -8,6 +8,8 @@ export interface Expected {
   readonly key?: string | undefined;
   /** A checkpoint that was kept from before. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** Nothing may have been left out. */
+  readonly whole?: boolean | undefined;
 }
 
 export interface Verified {
@@ -60,12 +62,24 @@ export function createVerifier(expected: Expected) {
   const continueWith = (of: ExportHead, text: string): void => {
     const parsed = parseLine(text, entries + 2);
     if (isLine(parsed)) {
+      // What a name means that stands there twice depends on who reads it.
+      const isAsExported = JSON.stringify(parsed) === text;
       take(of, parsed);
+      if (!isAsExported) throw new BrokenTrail(`entry ${parsed.seq} (${parsed.entry.id}) is not spelled as it was exported`);
       return;
     }
     const ending = exportEnd.safeParse(parsed);
     if (!ending.success) throw new BrokenTrail(`line ${entries + 2} is neither an entry nor the end`);
     end = ending.data;
+  };
+
+  /** What does not even let itself be compared (nested without end, names in place of texts) was never exported. */
+  const check = (of: ExportHead, text: string): void => {
+    try {
+      continueWith(of, text);
+    } catch (cause) {
+      throw cause instanceof BrokenTrail ? cause : new BrokenTrail(`line ${entries + 2} can't be checked`, { cause });
+    }
   };
 
   const assertWhole = (of: ExportEnd): void => {
@@ -78,7 +92,7 @@ export function createVerifier(expected: Expected) {
     /** Throws `BrokenTrail` for the first line that is wrong; the lines come in order, without their ends. */
     line: (text: string): void => {
       if (end) throw new BrokenTrail(`there is more after the end, on line ${entries + 3}`);
-      if (head) continueWith(head, text);
+      if (head) check(head, text);
       else begin(text);
     },
 
@@ -90,6 +104,7 @@ export function createVerifier(expected: Expected) {
       const whole = head.filter === null;
       assertSigned(end, expected.key);
       if (whole) assertWhole(end);
+      else if (expected.whole) throw new BrokenTrail("the export is a filtered one, which may leave out anything");
       return { entries, whole, checkpoint: end.checkpoint, fingerprint: end.key ? fingerprintOf(end.key) : undefined };
     },
   };
