@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   freeze(): void;
   /** Closes what is open and refuses what comes. */
   refuse(): Promise<void>;
+  /** How many bytes the server has sent so far. */
+  bytesBack(): number;
   /** Takes connections again, on the same port. */
   accept(): Promise<void>;
 }
@@ -17,6 +19,7 @@ export interface TcpProxy extends AsyncDisposable {
 export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
   const target = new URL(targetUrl);
   const pairs = new Set<readonly [Socket, Socket]>();
+  let bytesBack = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     const pair = [client, upstream] as const;
@@ -26,7 +29,10 @@ export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
       socket.on("close", () => closePair(pair));
     }
     client.on("data", (chunk) => upstream.write(chunk));
-    upstream.on("data", (chunk) => client.write(chunk));
+    upstream.on("data", (chunk) => {
+      bytesBack += chunk.length;
+      client.write(chunk);
+    });
   });
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   await listen(0);
@@ -46,6 +52,7 @@ export async function openTcpProxy(targetUrl: string): Promise<TcpProxy> {
       for (const pair of pairs) for (const socket of pair) socket.removeAllListeners("data").pause();
     },
     refuse,
+    bytesBack: () => bytesBack,
     accept: () => listen(address.port),
     [Symbol.asyncDispose]: refuse,
   };

@@ -21,7 +21,7 @@ import { createSweep } from "../app/services/events/retention/sweep.ts";
 import { createForgetExecutions } from "../app/services/sandbox/retention.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
-import { startAuditKeepers } from "../app/services/secrets/audit/parts.ts";
+import { openAuditChores, startAuditKeepers } from "../app/services/secrets/audit/parts.ts";
 import { openSecretChores } from "../app/services/secrets/core.ts";
 import { openRotationClock } from "../app/services/secrets/rotation/parts.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
@@ -113,6 +113,7 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
           }),
         },
         { name: "forget exports", run: createExportStore(database.db).purgeExpired },
+        ...openAuditChores(database.db),
         ...openSecretChores({ db: database.db, transact, now: systemNow }),
       ],
     }),

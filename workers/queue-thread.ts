@@ -29,6 +29,7 @@ import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { valuesAccountData } from "../app/services/sandbox/values/account-data.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { secretAccountData } from "../app/services/secrets/account-data.ts";
+import { openAuditAccountData } from "../app/services/secrets/audit/parts.ts";
 import { externalKeyAccountData } from "../app/services/secrets/external-keys/account-data.ts";
 import { createExternalKeyStore } from "../app/services/secrets/external-keys/store.ts";
 import { createSealedStore } from "../app/services/secrets/keys/store.ts";
@@ -96,6 +97,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     subscriptionAccountData(createSubscriptionStore(database.db)),
     secretAccountData(createSecretStore(database.db)),
     externalKeyAccountData(createExternalKeyStore(database.db)),
+    openAuditAccountData(database.db),
     openAuthAccountData(database.db),
   ];
   const settings = queueTable(config.KEELSON_QUEUES);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { networkOf, parseAddress } from "./network.ts";
+import { networkOf, parseAddress, siteOf } from "./network.ts";
 
 test.each([
   ["203.0.113.7", "203.0.113.7"],
@@ -12,6 +12,16 @@ test.each([
   ["junk7", "unknown"],
 ])("%s is in %s", (address, network) => {
   expect(networkOf(address)).toBe(network);
+});
+
+test.each([
+  ["203.0.113.7", "203.0.113.0/24"],
+  ["::ffff:203.0.113.7", "203.0.113.0/24"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"],
+  ["2001:db8::6", "2001:db8:0::/48"],
+  ["junk7", "unknown"],
+])("%s is at %s", (address, site) => {
+  expect(siteOf(address)).toBe(site);
 });
 
 test.each<readonly [string, string | undefined]>([

@@ -9,6 +9,15 @@ export function networkOf(address: string): string {
   return `${subnet.map((group) => group.toString(16)).join(":")}::/64`;
 }
 
+/** The block that one place usually gets its addresses from, so that a new lease is no new place: the /24 of an IPv4 address, the /48 of an IPv6 address (RFC 6177). */
+export function siteOf(address: string): string {
+  const canonical = parseAddress(address);
+  if (canonical === undefined) return "unknown";
+  if (isIPv4(canonical)) return canonical.replace(/\.\d+$/, ".0/24");
+  const site = groupsOf(canonical).slice(0, 3);
+  return `${site.map((group) => group.toString(16)).join(":")}::/48`;
+}
+
 /**
  * One spelling for each address: IPv4 dotted, also when it is mapped into IPv6 (RFC 4291 §2.5.5.2), IPv6 as in RFC 5952. Takes the ports
  * and brackets that some proxies write (RFC 7239 §6) and drops them like the zone of a link. Undefined for what is no address.

@@ -81,7 +81,9 @@ describe("the trail", () => {
     ["/v1/audit?limit=0", "limit"],
     ["/v1/audit?outcome=good", "outcome"],
     ["/v1/audit?action=DROP", "action"],
+    ["/v1/audit?cursor=evt_1", "cursor"],
     ["/v1/audit?colour=red", ""],
+    ["/v1/audit/export?since=2026-02-30T00:00:00Z", "since"],
     ["/v1/audit/export?format=pdf", "format"],
   ])("%s: 400", async (path) => {
     expectProblem(await get(path), "validation_failed");
@@ -180,13 +182,52 @@ describe("the trail", () => {
     }
     expect(chunks).toBeGreaterThan(10);
     expect(verifier.finish().entries).toBeGreaterThan(20_000);
-
-    const left = new AbortController();
-    const gone = await fetch(`${running.url}/v1/audit/export`, { headers: { authorization: `Bearer ${token}` }, signal: left.signal });
-    await gone.body?.getReader().read();
-    left.abort();
-    expect((await get("/readyz")).status).toBe(200);
   }, 60_000);
+});
+
+describe("an export", () => {
+  test("takes from the database what its reader takes, and nothing more once they have gone", async () => {
+    const DATABASE_URL = await testPostgres();
+    await using proxy = await openTcpProxy(DATABASE_URL);
+    await using copy = await startTestCopy("postgres", { ...adminSettings, DATABASE_URL: proxy.url });
+    const sql = postgres(DATABASE_URL, { max: 1 });
+    const token = await adminToken(copy.url);
+    const long = "x".repeat(4_000);
+    for (let n = 0; n < 20; n += 1) {
+      const rows = Array.from({ length: 1_000 }, () => ({
+        id: newId("event"),
+        at: new Date(),
+        action: "test.long",
+        data: sql.json({ long }),
+      }));
+      await sql`insert into audit_log ${sql(rows)}`;
+    }
+    await until(
+      "all are chained",
+      async () => (await sql`select 1 from audit_log l where not exists (select from audit_chain c where c.entry_id = l.id)`).length === 0,
+      20_000,
+    );
+    const before = proxy.bytesBack();
+    const left = new AbortController();
+    const answer = await fetch(`${copy.url}/v1/audit/export`, { headers: { authorization: `Bearer ${token}` }, signal: left.signal });
+    await answer.body?.getReader().read();
+    let taken = 0;
+    let quietSince = performance.now();
+    await until("nothing more is taken", () => {
+      const now = proxy.bytesBack() - before;
+      // What the copy's threads ask on their own is less.
+      if (now > taken + 100_000) [taken, quietSince] = [now, performance.now()];
+      return performance.now() - quietSince > 1_000;
+    });
+    expect(taken).toBeGreaterThan(4_000_000);
+    expect(taken).toBeLessThan(40_000_000);
+    left.abort();
+    const whole = await request(copy.url, "/v1/audit/export?format=cef", { token });
+    expect(whole.body.split("\n").length).toBeGreaterThan(20_000);
+    // That was all of it once; a reader who had gone and was still served would have made it more.
+    expect(proxy.bytesBack() - before - taken).toBeLessThan(1.5 * whole.body.length);
+    await sql.end();
+  }, 90_000);
 });
 
 describe("the chain", () => {
@@ -249,6 +290,12 @@ describe("an access that has to be in the trail", () => {
       ),
     );
     expect(await database.sql`select 1 from audit_log where subject = 'never'`).toHaveLength(0);
+
+    proxy.freeze();
+    const asked = performance.now();
+    expect(record({ ...access, subject: "into a line that is dead" })).rejects.toMatchObject({ code: "unavailable" });
+    await record({ ...access, subject: "behind it" }).catch(() => undefined);
+    expect(performance.now() - asked).toBeLessThan(9_000);
     await database.close();
   }, 60_000);
 });
@@ -283,6 +330,12 @@ describe("what is unusual", () => {
     expect((await found()).toReversed()).toEqual(["hour", "network", "rate"]);
     const own = (await request(copy.url, "/v1/audit?action=security.unusual_access", { token: user.token })).body.data;
     expect(own).toHaveLength(3);
+    await sql`update access_profiles set profile = '{}'`;
+    await sql`insert into audit_log ${sql([read(new Date(noon + 23 * day), "192.0.2.1")])}`;
+    const accesses = async () => (await sql`select profile->>'accesses' as n from access_profiles where actor_id = ${user.id}`)[0]?.n;
+    await until("what can't be read is begun anew", async () => (await accesses()) === "1");
+    await request(copy.url, "/v1/me", { method: "DELETE", token: user.token });
+    await until("it goes with the account", async () => (await accesses()) === undefined, 20_000);
     await sql.end();
   }, 60_000);
 });
@@ -343,5 +396,21 @@ describe("the push to a collector", () => {
     await until("what is new has come", () => got.flatMap(({ lines }) => lines).length > before, 30_000);
     const seqs = got.flatMap(({ lines }) => lines.map(({ seq }) => seq));
     expect(new Set(seqs).size).toBe(Math.max(...seqs));
+  }, 60_000);
+
+  test("what fails for long is told once, and goes on in the end", async () => {
+    const sql = postgres(copy.config.DATABASE_URL ?? "", { max: 1 });
+    const told = async () => (await sql`select 1 from bus_events where type = 'audit.push_failing'`).length;
+    const before = got.flatMap(({ lines }) => lines).length;
+    refuse = 2;
+    await sql`update audit_push set failing_since = now() - interval '10 minutes'`;
+    await signUp(copy.url);
+    await until("it is told", async () => (await told()) > 0, 20_000);
+    await until("it goes on", () => Promise.resolve(got.flatMap(({ lines }) => lines).length > before), 30_000);
+    await until("everything is announced", async () => (await sql`select 1 from outbox`).length === 0);
+    expect(await told()).toBe(1);
+    const [row] = await sql`select failing_since, told_at from audit_push`;
+    expect({ ...row }).toEqual({ failing_since: null, told_at: null });
+    await sql.end();
   }, 60_000);
 });

@@ -1,18 +1,21 @@
+import { isIPv6 } from "node:net";
 import packageJson from "../../../../package.json" with { type: "json" };
 import type { ChainedEntry } from "./store.ts";
 
 const severities = { success: 3, refused: 6, failed: 8 } as const;
 
+type Field = readonly [string, string | null];
+
 /** One entry in the Common Event Format, version 0 (ArcSight CEF implementation standard). */
 export function toCef({ seq, hash, entry }: ChainedEntry): string {
   const { id, at, action, actor, subject, outcome, ip, requestId, data } = entry;
   const head = ["CEF:0", "Keelson", "Keelson", packageJson.version, action, action, String(severities[outcome])];
-  const extension: readonly (readonly [string, string | null])[] = [
+  const extension: readonly Field[] = [
     ["rt", String(Date.parse(at))],
     ["externalId", id],
     ["suid", actor],
     ["duid", subject],
-    ["src", ip],
+    ...sourceOf(ip),
     ["outcome", outcome],
     ["cn1Label", "seq"],
     ["cn1", String(seq)],
@@ -25,6 +28,15 @@ export function toCef({ seq, hash, entry }: ChainedEntry): string {
   ];
   const given = extension.filter((pair): pair is readonly [string, string] => pair[1] !== null);
   return `${head.map(escapeHead).join("|")}|${given.map(([key, value]) => `${key}=${escapeValue(value)}`).join(" ")}`;
+}
+
+/** The standard has `src` for IPv4 alone. */
+function sourceOf(ip: string | null): readonly Field[] {
+  if (ip === null || !isIPv6(ip)) return [["src", ip]];
+  return [
+    ["c6a2Label", "Source IPv6 Address"],
+    ["c6a2", ip],
+  ];
 }
 
 function escapeHead(text: string): string {

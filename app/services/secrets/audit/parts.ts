@@ -1,8 +1,11 @@
 import type { Db } from "../../../../db/client.ts";
+import type { AccountData } from "../../../platform/account-data.ts";
 import type { Now } from "../../../platform/clock.ts";
+import type { Chore } from "../../../platform/housekeeping.ts";
 import type { Logger } from "../../../platform/logger.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import type { Seal } from "../../../platform/seal.ts";
+import { auditAccountData } from "./account-data.ts";
 import { createProfileStore } from "./anomalies/store.ts";
 import { createAnomalyWatch } from "./anomalies/watch.ts";
 import { createCheckpoints } from "./checkpoints.ts";
@@ -27,6 +30,16 @@ export function createAuditServices({ db, transact, seal, teamsOf, now }: AuditP
   return { audit: createAuditService({ store, checkpoints, teamsOf, transact, now }), recordAccess: createRecordAccess(transact) };
 }
 
+export function openAuditAccountData(db: Db): AccountData {
+  return auditAccountData(createProfileStore(db));
+}
+
+const profileDays = 400;
+
+export function openAuditChores(db: Db): readonly Chore[] {
+  return [{ name: "forget how people read secrets", run: () => createProfileStore(db).forget(profileDays) }];
+}
+
 export interface AuditKeepers extends Omit<AuditParts, "teamsOf"> {
   readonly collector: Collector | undefined;
   readonly leads: () => boolean;
@@ -37,7 +50,7 @@ export interface AuditKeepers extends Omit<AuditParts, "teamsOf"> {
 export function startAuditKeepers({ db, transact, seal, collector, leads, now, log }: AuditKeepers): { stop(): Promise<void> } {
   const store = createAuditStore(db);
   const checkpoints = createCheckpoints({ store, transact, seal, now });
-  const onChained = createAnomalyWatch(createProfileStore());
+  const onChained = createAnomalyWatch(createProfileStore(db));
   const running = [
     startSequencer({ store, checkpoints, onChained, transact, leads, log }),
     ...(collector ? [startAuditPush({ collector, audit: store, store: createPushStore(db), transact, leads, now, log })] : []),

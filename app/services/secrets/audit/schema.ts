@@ -18,7 +18,10 @@ const filter = {
 export const auditQuery = z.strictObject({
   ...filter,
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(64).optional(),
+  cursor: z
+    .string()
+    .regex(/^evt_[0-9a-f]{32}$/, { error: "must be the nextCursor of the page before" })
+    .optional(),
 });
 export const exportQuery = z.strictObject({ ...filter, format: z.enum(["ndjson", "cef"]).default("ndjson") });
 

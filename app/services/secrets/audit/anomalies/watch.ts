@@ -1,4 +1,4 @@
-import { networkOf } from "../../../../platform/network.ts";
+import { siteOf } from "../../../../platform/network.ts";
 import type { Unit } from "../../../../platform/outbox.ts";
 import { unusualAccess } from "../events.ts";
 import type { Link } from "../store.ts";
@@ -20,7 +20,7 @@ export function createAnomalyWatch(store: ProfileStore) {
     for (const { entry } of accesses) {
       const { actor, action, at, ip } = entry;
       if (actor === null) continue;
-      const network = ip === null ? undefined : networkOf(ip);
+      const network = ip === null ? undefined : siteOf(ip);
       const { profile, anomalies } = observe(profiles.get(actor), { atMs: Date.parse(at), network });
       profiles.set(actor, profile);
       for (const { kind, detail } of anomalies)
