@@ -188,6 +188,7 @@ export async function boot(config: Config, log: Logger): Promise<Copy> {
     teamsOf: auth.teamsOf,
     secretsMax: config.KEELSON_SECRETS_MAX,
     baseUrls: serviceBaseUrls(config),
+    integrationGuard: createAddressGuard(config.KEELSON_INTEGRATION_NETWORKS),
     publicUrl: publicUrl(config),
     log,
     now,

@@ -67,6 +67,7 @@ const environment = z.object({
   MISTRAL_BASE_URL: connectionUrl("http:", "https:").optional(),
   RESEND_BASE_URL: connectionUrl("http:", "https:").optional(),
   TWILIO_BASE_URL: connectionUrl("http:", "https:").optional(),
+  KEELSON_INTEGRATION_NETWORKS: commaList.pipe(z.array(network)).default([]),
   KEELSON_SECRETS_MAX: wholeNumber(1, 1_000_000).default(1_000),
   KEELSON_STREAMS_MAX: wholeNumber(1, 1_000_000).default(100),
   KEELSON_TRUST_PROXY: proxyCount.default(0),

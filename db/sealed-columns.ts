@@ -21,6 +21,8 @@ export const sealedColumns: readonly SealedColumn[] = [
   { table: "event_subscriptions", key: { id: "text" }, column: "secrets" },
   { table: "data_exports", key: { id: "text" }, column: "document" },
   { table: "external_keys", key: { id: "text" }, column: "key" },
+  { table: "integrations", key: { id: "text" }, column: "client_secret" },
+  { table: "connections", key: { id: "text" }, column: "tokens" },
   { table: "secret_policies", key: { secret_id: "text" }, column: "webhook_secret" },
   { table: "secret_versions", key: { id: "text" }, column: "kept" },
   { table: "idempotency_keys", key: { scope: "text", key: "text" }, column: "body" },

@@ -22,6 +22,7 @@ import { createForgetExecutions } from "../app/services/sandbox/retention.ts";
 import { createExecutionStore } from "../app/services/sandbox/store.ts";
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { openAuditChores, startAuditKeepers } from "../app/services/secrets/audit/parts.ts";
+import { openConnectionChores } from "../app/services/secrets/connections/parts.ts";
 import { openSecretChores } from "../app/services/secrets/core.ts";
 import { openRotationClock } from "../app/services/secrets/rotation/parts.ts";
 import { startDispatcher } from "../app/services/tasks/dispatch/dispatcher.ts";
@@ -114,6 +115,7 @@ await runThread<ThreadData, MainForBus>(async ({ data, log, main }) => {
         },
         { name: "forget exports", run: createExportStore(database.db).purgeExpired },
         ...openAuditChores(database.db),
+        ...openConnectionChores(database.db),
         ...openSecretChores({ db: database.db, transact, now: systemNow }),
       ],
     }),

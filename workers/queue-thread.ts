@@ -30,6 +30,7 @@ import { valuesAccountData } from "../app/services/sandbox/values/account-data.t
 import { createValueStore } from "../app/services/sandbox/values/store.ts";
 import { secretAccountData } from "../app/services/secrets/account-data.ts";
 import { openAuditAccountData } from "../app/services/secrets/audit/parts.ts";
+import { openConnectionAccountData } from "../app/services/secrets/connections/parts.ts";
 import { externalKeyAccountData } from "../app/services/secrets/external-keys/account-data.ts";
 import { createExternalKeyStore } from "../app/services/secrets/external-keys/store.ts";
 import { createSealedStore } from "../app/services/secrets/keys/store.ts";
@@ -97,6 +98,7 @@ await runThread<ThreadData, MainForQueue>(async ({ data, log, main }) => {
     subscriptionAccountData(createSubscriptionStore(database.db)),
     secretAccountData(createSecretStore(database.db)),
     externalKeyAccountData(createExternalKeyStore(database.db)),
+    openConnectionAccountData(database.db),
     openAuditAccountData(database.db),
     openAuthAccountData(database.db),
   ];

@@ -48,6 +48,8 @@ export function run(options: CommandOptions): Promise<number> {
       externalKeys: neverCalled(),
       rotation: neverCalled(),
       compliance: neverCalled(),
+      integrations: neverCalled(),
+      connections: neverCalled(),
       audit: neverCalled(),
       secrets: neverCalled(),
       secretVersions: neverCalled(),

@@ -154,6 +154,16 @@ export const problemTypes = {
     title: "Nothing else opens the account",
     help: "Set a password, add a passkey or link another provider first.",
   },
+  integration_disabled: {
+    status: 409,
+    title: "The integration is switched off",
+    help: "An administrator has switched it off or changed it meanwhile. Ask them, and begin again when it is on.",
+  },
+  reconnection_required: {
+    status: 409,
+    title: "The service outside has to be connected again",
+    help: "It takes the tokens of the connection no more: GET /v1/connections/<integration>/authorize begins anew.",
+  },
   conflict: { status: 409, title: "The request conflicts with the current state", help: "Read the thing again and decide anew." },
   version_conflict: {
     status: 409,

@@ -24,6 +24,8 @@ const prefixes = {
   delivery: "dlv",
   externalKey: "xky",
   rotation: "rot",
+  integration: "int",
+  connection: "con",
   secret: "sec",
   secretVersion: "scv",
   secretShare: "shr",

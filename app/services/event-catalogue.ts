@@ -8,8 +8,10 @@ import * as subscriptionEvents from "./events/subscriptions/events.ts";
 import * as sandboxEvents from "./sandbox/events.ts";
 import * as secretApprovalEvents from "./secrets/approvals/events.ts";
 import * as auditEvents from "./secrets/audit/events.ts";
+import * as connectionEvents from "./secrets/connections/events.ts";
 import * as secretEvents from "./secrets/events.ts";
 import * as externalKeyEvents from "./secrets/external-keys/events.ts";
+import * as integrationEvents from "./secrets/integrations/events.ts";
 import * as keyEvents from "./secrets/keys/events.ts";
 import * as rotationEvents from "./secrets/rotation/events.ts";
 import * as secretShareEvents from "./secrets/shares/events.ts";
@@ -33,6 +35,8 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   keyEvents,
   externalKeyEvents,
   rotationEvents,
+  integrationEvents,
+  connectionEvents,
   auditEvents,
   eventEvents,
   subscriptionEvents,

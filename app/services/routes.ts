@@ -11,7 +11,9 @@ import { sandboxRoutes } from "./sandbox/routes.ts";
 import { approvalRoutes } from "./secrets/approvals/routes.ts";
 import { auditRoutes } from "./secrets/audit/routes.ts";
 import { complianceRoutes } from "./secrets/compliance/routes.ts";
+import { connectionRoutes } from "./secrets/connections/routes.ts";
 import { externalKeyRoutes } from "./secrets/external-keys/routes.ts";
+import { integrationRoutes } from "./secrets/integrations/routes.ts";
 import { keyRoutes } from "./secrets/keys/routes.ts";
 import { rotationRoutes } from "./secrets/rotation/routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
@@ -46,7 +48,9 @@ export type ServiceRoutesDeps = DepsOf<typeof authRoutes> &
   DepsOf<typeof secretRoutes> &
   DepsOf<typeof externalKeyRoutes> &
   DepsOf<typeof rotationRoutes> &
-  DepsOf<typeof complianceRoutes>;
+  DepsOf<typeof complianceRoutes> &
+  DepsOf<typeof integrationRoutes> &
+  DepsOf<typeof connectionRoutes>;
 
 /** One set of routes per service: the whole of `/v1`, and the board below `/admin`. */
 export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<AppEnv>[] {
@@ -75,5 +79,7 @@ export function serviceRoutes(deps: ServiceRoutesDeps): readonly OpenAPIHono<App
     externalKeyRoutes(deps),
     rotationRoutes(deps),
     complianceRoutes(deps),
+    integrationRoutes(deps),
+    connectionRoutes(deps),
   ];
 }

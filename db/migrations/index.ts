@@ -21,6 +21,7 @@ import audit from "./0021_audit.sql" with { type: "text" };
 import secrets from "./0022_secrets.sql" with { type: "text" };
 import externalKeys from "./0023_external_keys.sql" with { type: "text" };
 import rotation from "./0025_rotation.sql" with { type: "text" };
+import connections from "./0026_connections.sql" with { type: "text" };
 
 export interface Migration {
   readonly name: string;
@@ -52,4 +53,5 @@ export const migrations: readonly Migration[] = [
   { name: "0022_secrets", sql: secrets },
   { name: "0023_external_keys", sql: externalKeys },
   { name: "0025_rotation", sql: rotation },
+  { name: "0026_connections", sql: connections },
 ];

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 const root = new URL("../..", import.meta.url).pathname;
 /** Each takes 10 to 300 ms to load, and most starts need none of them soon. */
-const loadedLater = ["@simplewebauthn/server", "@zxcvbn-ts", "openid-client", "otpauth", "bowser"];
+const loadedLater = ["@simplewebauthn/server", "@zxcvbn-ts", "openid-client", "otpauth", "bowser", "node-vault"];
 
 /** Which modules a fresh process has loaded once it has run the script. */
 async function modulesAfter(script: string): Promise<string[]> {

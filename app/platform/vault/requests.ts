@@ -1,4 +1,3 @@
-import nodeVault from "node-vault";
 import type { z } from "zod";
 import { pause } from "../bus/keep-running.ts";
 import { toVaultError, VaultError, VaultUnavailable } from "./errors.ts";
@@ -29,15 +28,23 @@ export interface SendOptions {
 const triesMax = 4;
 const backOffMs = 100;
 
-/** Sends requests through node-vault, and again when Vault was not reached or says "not now". */
-export function createSend({ address, namespace, caCert, timeoutMs, closing }: SendOptions): Send {
+/** Loaded when it is first needed: most installations have no Vault. */
+async function openNodeVault({ address, namespace, caCert }: SendOptions) {
+  const { default: nodeVault } = await import("node-vault");
   // Its debug output shows bodies, and what it is not told it takes from the environment: a token, a namespace, a prefix for paths.
   const client = nodeVault({ endpoint: address, debug: () => undefined, "request-promise": createTransport(caCert) });
-  Object.assign(client, { token: "", namespace: namespace ?? "", pathPrefix: "" });
+  return Object.assign(client, { token: "", namespace: namespace ?? "", pathPrefix: "" });
+}
+
+/** Sends requests through node-vault, and again when Vault was not reached or says "not now". */
+export function createSend(options: SendOptions): Send {
+  const { timeoutMs, closing } = options;
+  let client: ReturnType<typeof openNodeVault> | undefined;
 
   const once = async ({ method, path, body, token }: VaultRequest, timeout: number): Promise<unknown> => {
     const headers = { "X-Vault-Request": "true", ...(token === undefined ? {} : { "X-Vault-Token": token }) };
-    return await client.request({ method, path: `/${path}`, headers, timeout, ...(body === undefined ? {} : { json: body }) });
+    client ??= openNodeVault(options);
+    return await (await client).request({ method, path: `/${path}`, headers, timeout, ...(body === undefined ? {} : { json: body }) });
   };
 
   return async (request) => {

@@ -1,8 +1,10 @@
 import type { Keyring } from "../../platform/keys/keyring.ts";
+import type { AddressGuard } from "../../platform/outgoing/address-guard.ts";
 import type { TaskProducer } from "../tasks/record/create.ts";
 import { type AuditParts, createAuditServices } from "./audit/parts.ts";
 import { createComplianceService } from "./compliance/service.ts";
 import { createComplianceStore } from "./compliance/store.ts";
+import { createConnectionServices } from "./connections/parts.ts";
 import { createSecretCore, type SecretParts } from "./core.ts";
 import { type BaseUrls, createProbe } from "./external-keys/probe.ts";
 import { createExternalKeyService } from "./external-keys/service.ts";
@@ -17,6 +19,7 @@ export interface SecretsParts extends Omit<SecretParts, "recordAccess">, Pick<Au
   readonly keyring: Pick<Keyring, "rotate">;
   readonly createTask: TaskProducer["create"];
   readonly baseUrls: BaseUrls;
+  readonly integrationGuard: AddressGuard;
 }
 
 /** The services behind the routes of secrets, of keys and of the audit trail, and what other services use of them. */
@@ -36,5 +39,13 @@ export function createSecretsServices(parts: SecretsParts) {
   const rotator = createRotator({ ...secretWork, rotations, secrets, now: parts.now });
   const rotation = createRotationService({ ...parts, rotations, secrets, rotator, tenants, useApproval });
   const compliance = createComplianceService({ store: createComplianceStore(parts.db), tenants, audit: audit.audit, now: parts.now });
-  return { ...audit, ...createKeyServices(parts), ...core, externalKeys, rotation, compliance };
+  return {
+    ...audit,
+    ...createKeyServices(parts),
+    ...core,
+    externalKeys,
+    rotation,
+    compliance,
+    ...createConnectionServices({ ...parts, tenants, recordAccess }),
+  };
 }
