@@ -18,6 +18,15 @@ export const eventDeadLettered = event({
   data: z.object({ group: z.string(), eventId: z.string(), eventType: z.string(), attempts: z.number().int(), error: z.string() }),
 });
 
+export const groupRedriven = event({
+  type: "event.group_redriven",
+  description:
+    "An administrator has a durable group try its dead letters again: how many, of the named ones or of all. The subject is the group.",
+  audience: "admins",
+  audited: true,
+  data: z.object({ group: z.string(), redriven: z.number().int(), named: z.boolean() }),
+});
+
 export const groupOverrun = event({
   type: "event.group_overrun",
   description:

@@ -82,6 +82,7 @@ export function createEventServices(parts: EventParts) {
     publishing,
     openStreams: parts.openStreams,
     toCloudEvent,
+    transact,
     now,
   });
   const deliveries = createDeliveryService({ store: createDeliveryStore(db), subscriptions, bus, transact, createTask: parts.createTask });

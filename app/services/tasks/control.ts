@@ -1,4 +1,4 @@
-import type { Actor } from "../../platform/actor.ts";
+import type { Actor, RequestOrigin } from "../../platform/actor.ts";
 import type { Now } from "../../platform/clock.ts";
 import { Problem } from "../../platform/errors.ts";
 import { addressedTo } from "../../platform/events.ts";
@@ -6,7 +6,7 @@ import type { Transact } from "../../platform/outbox.ts";
 import type { QueueName } from "../../platform/queue/catalogue.ts";
 import type { Queues } from "../../platform/queue/port.ts";
 import type { Can } from "../auth/can.ts";
-import { taskChanged } from "./events.ts";
+import { taskChanged, taskControlled, type taskControls } from "./events.ts";
 import { resultEntry, stateEntry } from "./record/entries.ts";
 import { type TaskMove, taskRecord } from "./record/store.ts";
 import { endedWithoutSuccess, predecessorsOf, type TaskStatus } from "./states.ts";
@@ -20,6 +20,12 @@ export interface TaskControlDeps {
   readonly wake: (queue: QueueName) => void;
   readonly can: Can;
   readonly now: Now;
+}
+
+/** Who asks for it, and by which request. */
+export interface TaskCall {
+  readonly actor: Actor;
+  readonly origin: RequestOrigin;
 }
 
 export type TaskControl = ReturnType<typeof createTaskControl>;
@@ -40,7 +46,11 @@ export function createTaskControl({ store, transact, queues, wake, can, now }: T
   };
 
   /** Takes the step unless the task's state forbids it (409). What waits in the queue for the old round is taken back. */
-  const step = async (actor: Actor, id: string, make: (row: TaskRow) => Step): Promise<TaskRow> => {
+  const step = async (
+    { actor, origin }: TaskCall,
+    { id, control }: { readonly id: string; readonly control: (typeof taskControls)[number] },
+    make: (row: TaskRow) => Step,
+  ): Promise<TaskRow> => {
     const row = await writable(actor, id);
     const wanted = make(row);
     const moved = await transact(async (unit) => {
@@ -48,6 +58,8 @@ export function createTaskControl({ store, transact, queues, wake, can, now }: T
       if (!taken) return undefined;
       const { queue, status, lastSeq: seq } = taken;
       unit.publish(taskChanged, { subject: id, ...addressedTo(taken), data: { queue, status, seq } });
+      const by = { actorId: actor.userId, origin };
+      unit.publish(taskControlled, { subject: id, ...addressedTo(taken), ...by, data: { queue, control, from: row.status } });
       return taken;
     });
     const after = await store.find(id);
@@ -59,8 +71,8 @@ export function createTaskControl({ store, transact, queues, wake, can, now }: T
 
   return {
     /** Ends it as cancelled, whether it waits or runs. */
-    cancel: (actor: Actor, id: string) =>
-      step(actor, id, ({ attempts }) => {
+    cancel: (call: TaskCall, id: string) =>
+      step(call, { id, control: "cancel" }, ({ attempts }) => {
         const error = { name: "Cancelled", message: "The task was cancelled." };
         return {
           to: "cancelled",
@@ -72,22 +84,30 @@ export function createTaskControl({ store, transact, queues, wake, can, now }: T
       }),
 
     /** Stops it where it is. What its handler has saved is kept; the attempt does not count. */
-    pause: (actor: Actor, id: string) =>
-      step(actor, id, (row) => {
+    pause: (call: TaskCall, id: string) =>
+      step(call, { id, control: "pause" }, (row) => {
         const attempts = row.status === "active" ? Math.max(0, row.attempts - 1) : row.attempts;
         return { to: "paused", again: true, attempts, entries: [stateEntry("paused", attempts)] };
       }),
 
     /** Puts a paused task back among the waiting ones. */
-    resume: (actor: Actor, id: string) =>
-      step(actor, id, ({ attempts }) => ({ from: ["paused"], to: "waiting", entries: [stateEntry("waiting", attempts)] })),
+    resume: (call: TaskCall, id: string) =>
+      step(call, { id, control: "resume" }, ({ attempts }) => ({
+        from: ["paused"],
+        to: "waiting",
+        entries: [stateEntry("waiting", attempts)],
+      })),
 
     /** Lets a delayed task run as soon as its turn comes. */
-    promote: (actor: Actor, id: string) =>
-      step(actor, id, ({ attempts }) => ({ from: ["delayed"], to: "waiting", entries: [stateEntry("waiting", attempts)] })),
+    promote: (call: TaskCall, id: string) =>
+      step(call, { id, control: "promote" }, ({ attempts }) => ({
+        from: ["delayed"],
+        to: "waiting",
+        entries: [stateEntry("waiting", attempts)],
+      })),
 
     /** Gives a task that ended without success all its attempts again. */
-    retry: (actor: Actor, id: string) => step(actor, id, () => retried),
+    retry: (call: TaskCall, id: string) => step(call, { id, control: "retry" }, () => retried),
   };
 }
 

@@ -18,6 +18,14 @@ export const taskChanged = event({
   data: z.object({ queue: z.string(), status: z.enum(taskStatuses), seq: z.number().int() }),
 });
 
+export const taskControls = ["cancel", "pause", "resume", "promote", "retry"] as const;
+export const taskControlled = event({
+  type: "task.controlled",
+  description: "Somebody ended a task, stopped it, or let it go on: what they asked for, and which status it had. The subject is the task.",
+  data: z.object({ queue: z.string(), control: z.enum(taskControls), from: z.enum(taskStatuses) }),
+  audited: true,
+});
+
 export const taskLongRunning = event({
   type: "task.long_running",
   description: "A task has run for long, and what was done about it. The subject is the task.",
@@ -76,6 +84,13 @@ export const deadLettersPurged = event({
   description: "Dead letters were forgotten: how many, and up to which moment of their end. The subject is the queue.",
   audience: "admins",
   data: z.object({ queue: z.string(), before: z.string(), purged: z.number() }),
+  audited: true,
+});
+export const queueRedriven = event({
+  type: "queue.redriven",
+  description:
+    "Dead letters were given all their attempts again: how many, of the named ones or of all that the actor may see. The subject is the queue.",
+  data: z.object({ queue: z.string(), redriven: z.number().int(), named: z.boolean() }),
   audited: true,
 });
 export const queueResumed = event({

@@ -99,16 +99,16 @@ export function taskRoutes(deps: TaskRoutesDeps) {
       async (c) => c.json({ data: await tasks.active(actorOf(c)) }, 200),
     )
     .openapi(control("cancel", "End a task, whether it waits or runs"), async (c) =>
-      c.json({ task: await tasks.cancel(actorOf(c), c.req.valid("param").id) }, 200),
+      c.json({ task: await tasks.cancel({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").id) }, 200),
     )
     .openapi(control("pause", "Stop a task where it is, to go on later from what it has saved"), async (c) =>
-      c.json({ task: await tasks.pause(actorOf(c), c.req.valid("param").id) }, 200),
+      c.json({ task: await tasks.pause({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").id) }, 200),
     )
     .openapi(control("resume", "Let a paused task go on"), async (c) =>
-      c.json({ task: await tasks.resume(actorOf(c), c.req.valid("param").id) }, 200),
+      c.json({ task: await tasks.resume({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").id) }, 200),
     )
     .openapi(control("retry", "Give a task that ended without success all its attempts again"), async (c) =>
-      c.json({ task: await tasks.retry(actorOf(c), c.req.valid("param").id) }, 200),
+      c.json({ task: await tasks.retry({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").id) }, 200),
     )
     .openapi(
       createRoute({

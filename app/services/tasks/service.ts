@@ -4,7 +4,7 @@ import { Problem } from "../../platform/errors.ts";
 import type { QueueName } from "../../platform/queue/catalogue.ts";
 import type { JobContract } from "../../platform/queue/job.ts";
 import type { Can } from "../auth/can.ts";
-import type { TaskControl } from "./control.ts";
+import type { TaskCall, TaskControl } from "./control.ts";
 import type { TaskEvent } from "./events.ts";
 import { parseJobInput } from "./job-input.ts";
 import type { TaskProducer, TaskRequest } from "./record/create.ts";
@@ -43,8 +43,8 @@ export function createTaskService(deps: TaskServiceDeps) {
     return row;
   };
   const seenBy = (actor: Actor) => (actor.role === "admin" ? {} : ownershipOf(actor));
-  const viewAfter = (verb: (actor: Actor, id: string) => Promise<TaskRow>) => async (actor: Actor, id: string) =>
-    toView(await verb(actor, id));
+  const viewAfter = (verb: (call: TaskCall, id: string) => Promise<TaskRow>) => async (call: TaskCall, id: string) =>
+    toView(await verb(call, id));
 
   const toRequest = ({ queue: name, input, ...options }: NewTaskInput, at: readonly PropertyKey[]) => {
     const queue = deps.knownQueue(name);

@@ -137,8 +137,8 @@ export function createGroupStore(db: Db) {
         .limit(limit),
 
     /** Has them tried again by the copy that works for the group: those of `ids`, or all. Returns how many. */
-    redrive: async (group: string, ids: readonly string[] | undefined): Promise<number> => {
-      const rows = await db
+    redrive: async (group: string, ids: readonly string[] | undefined, on: Queryable = db): Promise<number> => {
+      const rows = await on
         .update(eventDeadLetters)
         .set({ redriveAt: sql`now()` })
         .where(

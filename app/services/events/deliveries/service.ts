@@ -3,10 +3,12 @@ import type { Actor } from "../../../platform/actor.ts";
 import { isCursor } from "../../../platform/bus/cursor.ts";
 import type { Bus, Cursor } from "../../../platform/bus/port.ts";
 import { Problem } from "../../../platform/errors.ts";
+import { addressedTo } from "../../../platform/events.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import type { TaskProducer } from "../../tasks/record/create.ts";
 import { replayJob } from "../jobs.ts";
+import { subscriptionRedriven, subscriptionReplayed } from "../subscriptions/events.ts";
 import type { deadDelivery, pageQuery, subscriptionStats } from "../subscriptions/schema.ts";
 import type { SubscriptionCall, SubscriptionService } from "../subscriptions/service.ts";
 import { createDeliveryTask } from "./make.ts";
@@ -86,7 +88,7 @@ export function createDeliveryService({ store, subscriptions, bus, transact, cre
     },
 
     /** Gives dead deliveries all their attempts again: those of `ids`, or all. Returns how many. */
-    redrive: async ({ actor }: SubscriptionCall, id: string, ids: readonly string[] | undefined): Promise<number> => {
+    redrive: async ({ actor, origin }: SubscriptionCall, id: string, ids: readonly string[] | undefined): Promise<number> => {
       let redriven = 0;
       for (;;) {
         const some = await transact(async (unit) => {
@@ -98,6 +100,9 @@ export function createDeliveryService({ store, subscriptions, bus, transact, cre
             const taskId = await createDeliveryTask(createTask, unit, { id: deliveryId, of, lane: first?.lane ?? 0 });
             await store.setTask(deliveryId, taskId, unit.tx);
           }
+          const data = { redriven: revived.length, named: ids !== undefined };
+          if (revived.length > 0)
+            unit.publish(subscriptionRedriven, { subject: id, ...addressedTo(of), actorId: actor.userId, origin, data });
           return revived.length;
         });
         redriven += some;
@@ -115,6 +120,8 @@ export function createDeliveryService({ store, subscriptions, bus, transact, cre
         const input = { subscriptionId: id, run: newId("delivery"), after, until };
         const owner = { ownerId: of.ownerId, ...(of.teamId ? { teamId: of.teamId } : {}) };
         const task = await createTask(unit, { contract: replayJob, input, ...owner, requestId: origin.requestId });
+        const data = { since, taskId: task.id };
+        unit.publish(subscriptionReplayed, { subject: id, ...addressedTo(of), actorId: actor.userId, origin, data });
         return { taskId: task.id };
       });
     },

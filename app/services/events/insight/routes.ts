@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { actorOf } from "../../../http/env.ts";
 import { createRoutes, type Guards, jsonAnswer, jsonBody, keySecurity, problemAnswers } from "../../../http/route.ts";
 import { deadLetterQuery, eventStats, groupDeadLetterPage, groupName, redriveGroupRequest } from "./schema.ts";
 import type { EventInsight } from "./service.ts";
@@ -54,7 +55,10 @@ export function eventInsightRoutes({ eventInsight, guards }: { readonly eventIns
       }),
       async (c) => {
         const { ids } = c.req.valid("json") ?? {};
-        return c.json({ redriven: await eventInsight.redrive(c.req.valid("param").name, ids) }, 202);
+        return c.json(
+          { redriven: await eventInsight.redrive({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").name, ids) },
+          202,
+        );
       },
     );
 }

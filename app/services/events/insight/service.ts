@@ -1,9 +1,12 @@
 import type { z } from "zod";
+import type { Actor, RequestOrigin } from "../../../platform/actor.ts";
 import { eventOf, type GroupRow, type GroupStore } from "../../../platform/bus/group/store.ts";
 import type { Bus } from "../../../platform/bus/port.ts";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
+import type { Transact } from "../../../platform/outbox.ts";
 import type { ToCloudEvent } from "../cloud-event.ts";
+import { groupRedriven } from "../events.ts";
 import type { deadLetterQuery, eventStats, GroupView, groupDeadLetter } from "./schema.ts";
 import type { Timings } from "./timings.ts";
 
@@ -15,6 +18,7 @@ export interface EventInsightDeps {
   readonly publishing: Pick<Timings, "quantiles">;
   readonly openStreams: () => number;
   readonly toCloudEvent: ToCloudEvent;
+  readonly transact: Transact;
   readonly now: Now;
 }
 
@@ -22,7 +26,7 @@ const lagCountMax = 1_000;
 const averageOverMs = 60_000;
 
 /** How the bus does, for administrators. */
-export function createEventInsight({ bus, groups, publishing, openStreams, toCloudEvent, now }: EventInsightDeps) {
+export function createEventInsight({ bus, groups, publishing, openStreams, toCloudEvent, transact, now }: EventInsightDeps) {
   const viewOf = async (row: GroupRow, deadLetters: number): Promise<GroupView> => {
     const { events } = await bus.read({ after: row.cursor, limit: lagCountMax });
     const at = now().getTime();
@@ -93,9 +97,18 @@ export function createEventInsight({ bus, groups, publishing, openStreams, toClo
     },
 
     /** Has them tried again by whichever copy works for the group: those of `ids`, or all. Returns how many. */
-    redrive: async (name: string, ids: readonly string[] | undefined): Promise<number> => {
+    redrive: async (
+      { actor, origin }: { readonly actor: Actor; readonly origin: RequestOrigin },
+      name: string,
+      ids: readonly string[] | undefined,
+    ): Promise<number> => {
       await assertKnown(name);
-      return groups.redrive(name, ids);
+      return transact(async (unit) => {
+        const redriven = await groups.redrive(name, ids, unit.tx);
+        const data = { group: name, redriven, named: ids !== undefined };
+        if (redriven > 0) unit.publish(groupRedriven, { subject: name, actorId: actor.userId, origin, data });
+        return redriven;
+      });
     },
   };
 }

@@ -31,6 +31,21 @@ export const subscriptionSecretRotated = event({
   data: z.object({ overlapSeconds: z.number().int() }),
 });
 
+export const subscriptionRedriven = event({
+  type: "subscription.redriven",
+  description:
+    "Dead deliveries were given all their attempts again: how many, of the named ones or of all. The subject is the subscription.",
+  audited: true,
+  data: z.object({ redriven: z.number().int(), named: z.boolean() }),
+});
+
+export const subscriptionReplayed = event({
+  type: "subscription.replayed",
+  description: "What the log holds is sent again, from where it was asked for. The subject is the subscription.",
+  audited: true,
+  data: z.object({ since: z.string(), taskId: z.string() }),
+});
+
 export const subscriptionDisabled = event({
   type: "subscription.disabled",
   description:

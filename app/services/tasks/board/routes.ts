@@ -49,7 +49,7 @@ export function boardRoutes({ board, guards }: { readonly board: BoardService; r
   });
 
   const answerCall = (call: AppControllerRoute) => async (c: AppContext) => {
-    const queues = board(actorOf(c), c.env.requestId);
+    const queues = board({ actor: actorOf(c), origin: c.env.origin });
     const request = {
       queues,
       uiConfig: pages.uiConfig,

@@ -1,7 +1,6 @@
 import type { BullBoardQueues, QueueWorker } from "@bull-board/api/typings/app";
-import type { Actor } from "../../../platform/actor.ts";
 import { type QueueName, queueNames } from "../../../platform/queue/catalogue.ts";
-import type { TaskControl } from "../control.ts";
+import type { TaskCall, TaskControl } from "../control.ts";
 import type { QueueService } from "../queues/service.ts";
 import type { TaskService } from "../service.ts";
 import type { TaskRow, TaskStore } from "../store.ts";
@@ -18,7 +17,7 @@ export interface BoardServiceDeps {
 }
 
 /** Bull Board's queues, each with what this administrator does to them. */
-export type BoardService = (actor: Actor, requestId: string) => BullBoardQueues;
+export type BoardService = (call: TaskCall) => BullBoardQueues;
 
 /** The database counts its way to a page; whoever looks that far is better served by `GET /v1/tasks`. */
 const offsetMax = 1_000_000;
@@ -31,11 +30,11 @@ export function createBoardService({ store, tasks, control, create, queues }: Bo
   const ended = shared(() => store.ended(queueNames));
   const workers = shared(store.workers);
 
-  const queueFor = (name: QueueName, actor: Actor, requestId: string): BoardQueue => {
+  const queueFor = (name: QueueName, call: TaskCall): BoardQueue => {
     const verbs: JobVerbs = {
-      promote: (id) => control.promote(actor, id),
-      cancel: (id) => control.cancel(actor, id),
-      retry: (id) => control.retry(actor, id),
+      promote: (id) => control.promote(call, id),
+      cancel: (id) => control.cancel(call, id),
+      retry: (id) => control.retry(call, id),
     };
     const job = async (id: string) => {
       const row = await tasks.find(id);
@@ -62,11 +61,11 @@ export function createBoardService({ store, tasks, control, create, queues }: Bo
       },
       workers: async () => (await workers()).flatMap((it): QueueWorker[] => (it.concurrency[name] ? [toWorker(it)] : [])),
       isPaused: async () => (await queues.get(name)).paused,
-      pause: () => queues.pause(actor, name),
-      resume: () => queues.resume(actor, name),
-      purge: (before) => queues.purge(actor, name, before),
+      pause: () => queues.pause(call, name),
+      resume: () => queues.resume(call, name),
+      purge: (before) => queues.purge(call, name, before),
       add: async (input, options) => {
-        const { id } = await create(actor, { queue: name, input, priority: 500, ...options }, requestId);
+        const { id } = await create(call.actor, { queue: name, input, priority: 500, ...options }, call.origin.requestId);
         const made = await job(id);
         if (!made) throw new Error(`task ${id} is not there`);
         return made;
@@ -74,7 +73,7 @@ export function createBoardService({ store, tasks, control, create, queues }: Bo
     };
   };
 
-  return (actor, requestId) => new Map(queueNames.map((name) => [name, new TaskQueueAdapter(queueFor(name, actor, requestId))]));
+  return (call) => new Map(queueNames.map((name) => [name, new TaskQueueAdapter(queueFor(name, call))]));
 }
 
 function toWorker({ id, node, thread, startedAt }: Awaited<ReturnType<BoardStore["workers"]>>[number]): QueueWorker {

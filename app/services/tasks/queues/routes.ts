@@ -59,10 +59,10 @@ export function queueRoutes({ queues, guards }: { readonly queues: QueueService;
       async (c) => c.json({ queue: await queues.get(c.req.valid("param").name) }, 200),
     )
     .openapi(setPaused("pause", "Begin no more tasks of a queue; what runs goes on"), async (c) =>
-      c.json({ queue: await queues.pause(actorOf(c), c.req.valid("param").name) }, 200),
+      c.json({ queue: await queues.pause({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").name) }, 200),
     )
     .openapi(setPaused("resume", "Let a paused queue go on"), async (c) =>
-      c.json({ queue: await queues.resume(actorOf(c), c.req.valid("param").name) }, 200),
+      c.json({ queue: await queues.resume({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").name) }, 200),
     )
     .openapi(
       createRoute({
@@ -81,7 +81,10 @@ export function queueRoutes({ queues, guards }: { readonly queues: QueueService;
       }),
       async (c) => {
         const { taskIds } = c.req.valid("json") ?? {};
-        return c.json({ redriven: await queues.redrive(actorOf(c), c.req.valid("param").name, taskIds) }, 200);
+        return c.json(
+          { redriven: await queues.redrive({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").name, taskIds) },
+          200,
+        );
       },
     )
     .openapi(
@@ -102,7 +105,10 @@ export function queueRoutes({ queues, guards }: { readonly queues: QueueService;
       }),
       async (c) => {
         const { before } = c.req.valid("query");
-        return c.json({ purged: await queues.purge(actorOf(c), c.req.valid("param").name, new Date(before)) }, 200);
+        return c.json(
+          { purged: await queues.purge({ actor: actorOf(c), origin: c.env.origin }, c.req.valid("param").name, new Date(before)) },
+          200,
+        );
       },
     );
 }

@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import { type Actor, ownershipOf } from "../../../platform/actor.ts";
+import { ownershipOf } from "../../../platform/actor.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { addressedTo } from "../../../platform/events.ts";
 import type { Transact } from "../../../platform/outbox.ts";
 import { type QueueName, type QueueTable, queueNames } from "../../../platform/queue/catalogue.ts";
 import type { Queues } from "../../../platform/queue/port.ts";
-import { retried } from "../control.ts";
-import { deadLettersPurged, queuePaused, queueResumed, taskChanged } from "../events.ts";
+import { retried, type TaskCall } from "../control.ts";
+import { deadLettersPurged, queuePaused, queueRedriven, queueResumed, taskChanged } from "../events.ts";
 import { taskRecord } from "../record/store.ts";
 import { forgetAll } from "../retention/forget.ts";
 import type { RetentionStore } from "../retention/store.ts";
@@ -93,11 +93,11 @@ export function createQueueService({ settings, insight, store, retention, queues
     return queue;
   };
 
-  const setPaused = async (actor: Actor, name: string, paused: boolean): Promise<QueueView> => {
+  const setPaused = async ({ actor, origin }: TaskCall, name: string, paused: boolean): Promise<QueueView> => {
     const queue = known(name);
     await transact(async (unit) => {
       await store.pauseQueue(queue, paused, unit.tx);
-      unit.publish(paused ? queuePaused : queueResumed, { subject: queue, actorId: actor.userId, data: { queue } });
+      unit.publish(paused ? queuePaused : queueResumed, { subject: queue, actorId: actor.userId, origin, data: { queue } });
     });
     await (paused ? queues.pause(queue) : queues.resume(queue));
     if (!paused) wake(queue);
@@ -115,13 +115,14 @@ export function createQueueService({ settings, insight, store, retention, queues
     known,
     list: async (): Promise<QueueView[]> => [...(await views()).values()],
     get: viewOf,
-    pause: (actor: Actor, name: string) => setPaused(actor, name, true),
-    resume: (actor: Actor, name: string) => setPaused(actor, name, false),
+    pause: (call: TaskCall, name: string) => setPaused(call, name, true),
+    resume: (call: TaskCall, name: string) => setPaused(call, name, false),
 
     /** Gives dead letters all their attempts again: those of `taskIds`, or all that the actor may see. Returns how many. */
-    redrive: async (actor: Actor, name: string, taskIds: readonly string[] | undefined): Promise<number> => {
+    redrive: async ({ actor, origin }: TaskCall, name: string, taskIds: readonly string[] | undefined): Promise<number> => {
       const queue = known(name);
       const whose = actor.role === "admin" ? {} : ownershipOf(actor);
+      const by = { actorId: actor.userId, origin };
       let redriven = 0;
       for (;;) {
         const ids = await store.dead({ queue, ...whose, ...(taskIds ? { ids: taskIds } : {}) }, redriveBatch);
@@ -133,6 +134,8 @@ export function createQueueService({ settings, insight, store, retention, queues
           );
           for (const { id, status, lastSeq: seq, ...of } of moved)
             unit.publish(taskChanged, { subject: id, ...addressedTo(of), data: { queue, status, seq } });
+          const data = { queue, redriven: moved.length, named: taskIds !== undefined };
+          if (moved.length > 0) unit.publish(queueRedriven, { subject: queue, ...addressedTo(ownershipOf(actor)), ...by, data });
           return moved.length;
         });
       }
@@ -141,12 +144,12 @@ export function createQueueService({ settings, insight, store, retention, queues
     },
 
     /** Forgets dead letters that ended before a moment. Returns how many; when there are very many, ask again. */
-    purge: async (actor: Actor, name: string, before: Date): Promise<number> => {
+    purge: async ({ actor, origin }: TaskCall, name: string, before: Date): Promise<number> => {
       const queue = known(name);
       const purged = await forgetAll(retention, { queue, dead: true, before });
       await transact(async (unit) => {
         const data = { queue, before: before.toISOString(), purged };
-        unit.publish(deadLettersPurged, { subject: queue, actorId: actor.userId, data });
+        unit.publish(deadLettersPurged, { subject: queue, actorId: actor.userId, origin, data });
       });
       cached = undefined;
       return purged;
