@@ -100,6 +100,37 @@ test("a trail that was restored into another database goes on, with an entry tha
   await sql.end();
 }, 90_000);
 
+test("whoever is killed while the chain is made, nothing is left out and nothing is in it twice", async () => {
+  const DATABASE_URL = await testPostgres();
+  await using one = await startTestCopy("postgres", { ...adminSettings, DATABASE_URL });
+  await using other = await startTestCopy("postgres", { ...adminSettings, DATABASE_URL });
+  const sql = postgres(DATABASE_URL, { max: 2 });
+  const written = 30_000;
+  const writing = (async () => {
+    for (let n = 0; n < written; n += 1_000) {
+      const rows = Array.from({ length: 1_000 }, () => ({
+        id: newId("event"),
+        at: new Date(),
+        action: "test.written",
+        data: sql.json({}),
+      }));
+      await sql`insert into audit_log ${sql(rows)}`;
+    }
+  })();
+  const inChain = async (): Promise<number> => (await sql`select coalesce(max(seq), 0)::int as n from audit_chain`)[0]?.n;
+  for (const part of [0.1, 0.35, 0.6, 0.85]) {
+    await until("it has come so far", async () => (await inChain()) >= written * part, 20_000);
+    await Promise.all([one, other].map(({ copy }) => copy.threads.bus.kill()));
+  }
+  await writing;
+  await until("all is chained", async () => (await unchained(sql)) === 0, 20_000);
+  const [log] = await sql`select count(*)::int as n from audit_log`;
+  const { entries } = await verifiedExport(other.url);
+  expect(entries).toBeGreaterThanOrEqual(log?.n);
+  expect(entries).toBe(await inChain());
+  await sql.end();
+}, 120_000);
+
 test("a checkpoint key that does not open stops no chain", async () => {
   await using copy = await startTestCopy("postgres", adminSettings);
   const sql = postgres(copy.config.DATABASE_URL ?? "", { max: 1 });

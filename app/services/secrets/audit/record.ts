@@ -16,21 +16,28 @@ export interface Access<Data> extends Pick<EventInit<Data>, "subject" | "audienc
 /** Resolves once it is in the trail for good: only then may what it is about be given out. Throws `Problem` (`unavailable`) when the trail can't be written. */
 export type RecordAccess = <Data>(access: Access<Data>) => Promise<void>;
 
-/** A connection that nothing passes through any more must not hold up those who come after. What is written late was refused: an entry too many, never one too few. */
+/** So long one write may take. What is written after that was refused: an entry too many, never one too few. */
 const writeMsMax = 5_000;
+/** So many writes may hang, each with a connection that others need too; then all are refused until one has ended. */
+const hangingMax = 3;
 
 /** Accesses that come while others are being written are written together. */
 export function createRecordAccess(transact: Transact): RecordAccess {
+  let hanging = 0;
   const batches = createBatcher<{ readonly json: string; readonly publish: (unit: Unit) => void }, true>({
-    run: (items) =>
-      withDeadline(
-        "writing the audit trail",
-        writeMsMax,
-        transact(async (unit) => {
-          for (const { publish } of items) publish(unit);
-          return items.map(() => true as const);
-        }),
-      ),
+    run: async (items) => {
+      if (hanging >= hangingMax) throw new DeadlineExceeded(`${hanging} writes of the audit trail have not ended`);
+      const writing = transact(async (unit) => {
+        for (const { publish } of items) publish(unit);
+        return items.map(() => true as const);
+      });
+      hanging += 1;
+      const ended = () => {
+        hanging -= 1;
+      };
+      writing.then(ended, ended);
+      return withDeadline("writing the audit trail", writeMsMax, writing);
+    },
   });
   return async ({ contract, actor, origin, ...event }) => {
     const publish = (unit: Unit) =>
