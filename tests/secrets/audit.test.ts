@@ -1,9 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import postgres from "postgres";
 import { systemNow } from "../../app/platform/clock.ts";
 import { newId } from "../../app/platform/ids.ts";
@@ -13,7 +8,7 @@ import { createRecordAccess } from "../../app/services/secrets/audit/record.ts";
 import { createVerifier } from "../../app/services/secrets/audit/verify.ts";
 import { openDatabase } from "../../db/client.ts";
 import { request, signUp } from "../client.ts";
-import { startTestCopy, type TestCopy } from "../copy.ts";
+import { startTestCopy } from "../copy.ts";
 import { expectProblem } from "../problem.ts";
 import { testPostgres } from "../services.ts";
 import { sharedCopy } from "../shared-copy.ts";
@@ -336,81 +331,6 @@ describe("what is unusual", () => {
     await until("what can't be read is begun anew", async () => (await accesses()) === "1");
     await request(copy.url, "/v1/me", { method: "DELETE", token: user.token });
     await until("it goes with the account", async () => (await accesses()) === undefined, 20_000);
-    await sql.end();
-  }, 60_000);
-});
-
-describe("the push to a collector", () => {
-  let collector: Server;
-  let folder: string;
-  const got: { readonly authorization: string | undefined; readonly lines: readonly { seq: number }[] }[] = [];
-  let refuse = 3;
-  let copy: TestCopy;
-
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "keelson-push-"));
-    collector = createServer((incoming, answer) => {
-      let text = "";
-      incoming.setEncoding("utf8").on("data", (chunk) => {
-        text += chunk;
-      });
-      incoming.on("end", () => {
-        refuse -= 1;
-        if (refuse >= 0) return void answer.writeHead(503).end();
-        got.push({
-          authorization: incoming.headers.authorization,
-          lines: text
-            .trim()
-            .split("\n")
-            .map((line) => JSON.parse(line)),
-        });
-        answer.writeHead(204).end();
-      });
-    });
-    await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve));
-    const { port } = collector.address() as AddressInfo;
-    copy = await startTestCopy("postgres", {
-      DATABASE_URL: await testPostgres(),
-      KEELSON_AUDIT_PUSH_URL: `http://127.0.0.1:${port}/audit`,
-      KEELSON_AUDIT_PUSH_TOKEN: "collector-token",
-    });
-  }, 60_000);
-  afterAll(async () => {
-    await copy[Symbol.asyncDispose]();
-    collector.close();
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  test("each entry in the order of the chain, also when it fails at first", async () => {
-    await Promise.all(Array.from({ length: 12 }, () => signUp(copy.url)));
-    await until("all has come", () => got.flatMap(({ lines }) => lines).length >= 12, 30_000);
-    const seqs = got.flatMap(({ lines }) => lines.map(({ seq }) => seq));
-    expect(seqs).toEqual(seqs.map((_, index) => index + 1));
-    expect(got.every(({ authorization }) => authorization === "Bearer collector-token")).toBe(true);
-  }, 60_000);
-
-  test("another thread goes on where the last one was", async () => {
-    const before = got.flatMap(({ lines }) => lines).length;
-    await copy.copy.threads.bus.kill();
-    await signUp(copy.url);
-    await until("what is new has come", () => got.flatMap(({ lines }) => lines).length > before, 30_000);
-    const seqs = got.flatMap(({ lines }) => lines.map(({ seq }) => seq));
-    expect(new Set(seqs).size).toBe(Math.max(...seqs));
-  }, 60_000);
-
-  test("what fails for long is told once, and goes on in the end", async () => {
-    const sql = postgres(copy.config.DATABASE_URL ?? "", { max: 1 });
-    const told = async () => (await sql`select 1 from bus_events where type = 'audit.push_failing'`).length;
-    const before = got.flatMap(({ lines }) => lines).length;
-    refuse = 2;
-    await sql`update audit_push set failing_since = now() - interval '10 minutes'`;
-    await signUp(copy.url);
-    await until("it is told", async () => (await told()) > 0, 20_000);
-    await until("it goes on", () => Promise.resolve(got.flatMap(({ lines }) => lines).length > before), 30_000);
-    await until("everything is announced", async () => (await sql`select 1 from outbox`).length === 0);
-    expect(await told()).toBe(1);
-    const [row] = await sql`select failing_since, told_at from audit_push`;
-    expect({ ...row }).toEqual({ failing_since: null, told_at: null });
     await sql.end();
   }, 60_000);
 });

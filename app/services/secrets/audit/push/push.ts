@@ -5,7 +5,7 @@ import type { Logger } from "../../../../platform/logger.ts";
 import type { Transact } from "../../../../platform/outbox.ts";
 import { toCef } from "../cef.ts";
 import { auditPushFailing } from "../events.ts";
-import type { AuditStore, ChainedEntry } from "../store.ts";
+import type { AuditStore } from "../store.ts";
 import type { PushStore } from "./store.ts";
 
 export interface Collector {
@@ -26,6 +26,8 @@ export interface PushDeps {
 }
 
 const batchSize = 500;
+/** What collectors usually take; a larger entry goes alone. */
+const bodyBytesMax = 1_000_000;
 const everyMs = 500;
 const timeoutMs = 10_000;
 const backOffMsMax = 60_000;
@@ -43,11 +45,12 @@ export function startAuditPush(deps: PushDeps): Running {
   const pushNext = async (signal: AbortSignal): Promise<boolean> => {
     const { seq } = await store.state();
     const entries = await audit.chained({ after: seq, through: Number.MAX_SAFE_INTEGER, limit: batchSize });
-    const last = entries.at(-1);
+    const lines = fitting(entries.map((entry) => `${collector.format === "cef" ? toCef(entry) : JSON.stringify(entry)}\n`));
+    const last = entries[lines.length - 1];
     if (!last) return false;
-    await post(collector, entries, signal);
+    await post(collector, lines.join(""), signal);
     await store.pushed(last.seq);
-    return entries.length === batchSize;
+    return lines.length < entries.length || entries.length === batchSize;
   };
 
   return keepRunning({ name: "the push of the audit trail", log }, async ({ signal, begun }) => {
@@ -67,15 +70,23 @@ export function startAuditPush(deps: PushDeps): Running {
   });
 }
 
-async function post({ url, token, format }: Collector, entries: readonly ChainedEntry[], signal: AbortSignal): Promise<void> {
-  const isCef = format === "cef";
+function fitting(lines: readonly string[]): readonly string[] {
+  let bytes = 0;
+  const end = lines.findIndex((line) => {
+    bytes += Buffer.byteLength(line);
+    return bytes > bodyBytesMax;
+  });
+  return end === -1 ? lines : lines.slice(0, Math.max(1, end));
+}
+
+async function post({ url, token, format }: Collector, body: string, signal: AbortSignal): Promise<void> {
   const answer = await fetch(url, {
     method: "POST",
     headers: {
-      "content-type": isCef ? "text/plain; charset=utf-8" : "application/x-ndjson",
+      "content-type": format === "cef" ? "text/plain; charset=utf-8" : "application/x-ndjson",
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
     },
-    body: entries.map((entry) => `${isCef ? toCef(entry) : JSON.stringify(entry)}\n`).join(""),
+    body,
     redirect: "manual",
     signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   });
