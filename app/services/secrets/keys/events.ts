@@ -24,5 +24,6 @@ export const valueUnreadable = event({
   description: "Values whose data key does not open were left as they are: they have been altered. The subject is their table.",
   audience: "admins",
   audited: true,
+  outcome: "failed",
   data: z.object({ table: z.string(), count: z.number().int() }),
 });
