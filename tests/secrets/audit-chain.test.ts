@@ -4,7 +4,7 @@ import { newId } from "../../app/platform/ids.ts";
 import { createVerifier, type Verified } from "../../app/services/secrets/audit/verify.ts";
 import { request, signUp } from "../client.ts";
 import { startTestCopy } from "../copy.ts";
-import { testPostgres } from "../services.ts";
+import { ownPostgres, testPostgres } from "../services.ts";
 import { adminSettings, adminToken } from "../tasks/tasks.ts";
 import { until } from "../until.ts";
 
@@ -70,7 +70,9 @@ test("an open transaction holds up what comes after it, and the checkpoint says 
 }, 60_000);
 
 test("a trail that was restored into another database goes on, with an entry that says so, and nothing is chained twice", async () => {
-  const DATABASE_URL = await testPostgres();
+  // Of its own: the transactions of other tests would count, too.
+  await using own = await ownPostgres();
+  const DATABASE_URL = own.url;
   const sql = postgres(DATABASE_URL, { max: 1 });
   {
     await using before = await startTestCopy("postgres", { ...adminSettings, DATABASE_URL });
