@@ -42,6 +42,11 @@ function isTeam(id: string): boolean {
   return id.startsWith("team_");
 }
 
+/** How a view says whose it is: nothing for the owner's own. */
+export function teamOf(tenant: Tenant): { readonly teamId?: string } {
+  return isTeam(tenant) ? { teamId: tenant } : {};
+}
+
 /** Who is told of what happens to its secrets. The system's are for administrators. */
 export function addressOf(tenant: Tenant): { readonly audience?: string; readonly tenant?: string } {
   return addressedTo(ownerOf(tenant));

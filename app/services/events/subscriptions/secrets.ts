@@ -1,19 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Seal } from "../../../platform/seal.ts";
-
-/** Standard Webhooks: 24 to 64 random bytes, base64, after `whsec_`. */
-const prefix = "whsec_";
-const secretBytes = 32;
 
 const signingSecret = z.object({ secret: z.string(), expiresAt: z.iso.datetime().optional() });
 /** The newest first; the others sign until they expire. */
 const signingSecrets = z.array(signingSecret).min(1);
 export type SigningSecrets = z.infer<typeof signingSecrets>;
-
-export function newSigningSecret(): string {
-  return `${prefix}${randomBytes(secretBytes).toString("base64")}`;
-}
 
 export function sealSecrets(seal: Pick<Seal, "seal">, subscriptionId: string, secrets: SigningSecrets): Uint8Array {
   return seal.seal(Buffer.from(JSON.stringify(secrets)), nameOf(subscriptionId));

@@ -2,17 +2,19 @@ import type { z } from "zod";
 import { type Actor, ownershipOf, type RequestOrigin } from "../../../platform/actor.ts";
 import type { Bus } from "../../../platform/bus/port.ts";
 import type { Now } from "../../../platform/clock.ts";
+import { defined } from "../../../platform/defined.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { addressedTo } from "../../../platform/events.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { AddressGuard } from "../../../platform/outgoing/address-guard.ts";
+import { newSigningSecret } from "../../../platform/outgoing/signing-secret.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import type { Can } from "../../auth/can.ts";
 import { faultOf } from "../schema.ts";
 import { subscriptionCreated, subscriptionDeleted, subscriptionSecretRotated, subscriptionUpdated } from "./events.ts";
 import type { createSubscriptionRequest, pageQuery, updateSubscriptionRequest } from "./schema.ts";
-import { newSigningSecret, openSecrets, sealSecrets } from "./secrets.ts";
+import { openSecrets, sealSecrets } from "./secrets.ts";
 import type { SubscriptionRow, SubscriptionStore } from "./store.ts";
 import { type SubscriptionView, toSubscriptionView } from "./view.ts";
 
@@ -178,12 +180,6 @@ function assertPatterns(patterns: readonly string[]): void {
 
 function columnsOf({ batch }: Pick<Changes, "batch">): Pick<SubscriptionRow, "batchSize" | "batchWaitMs"> {
   return { batchSize: batch?.size ?? 1, batchWaitMs: batch?.waitMs ?? 0 };
-}
-
-function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }
 
 function addressOf(row: Pick<SubscriptionRow, "id" | "ownerId" | "teamId">, { actor, origin }: SubscriptionCall) {

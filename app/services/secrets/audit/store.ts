@@ -2,7 +2,7 @@ import { and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, lte, or, typ
 import { advisoryLocks } from "../../../../db/advisory-locks.ts";
 import type { Db, Queryable, Tx } from "../../../../db/client.ts";
 import { auditChain, auditCheckpoints, auditKeys, auditLog } from "../../../../db/schema/audit.ts";
-import type { AuditEntry } from "./entry.ts";
+import { type AuditEntry, noHash } from "./entry.ts";
 
 export type AuditStore = ReturnType<typeof createAuditStore>;
 export type AuditKeyRow = typeof auditKeys.$inferSelect;
@@ -154,7 +154,7 @@ export function createAuditStore(db: Db) {
       return rows.map(({ seq, hash, previous, ...row }) => ({
         seq,
         hash: Buffer.from(hash).toString("hex"),
-        previousHash: previous ? Buffer.from(previous).toString("hex") : "0".repeat(64),
+        previousHash: previous ? Buffer.from(previous).toString("hex") : noHash,
         entry: toEntry(row),
       }));
     },

@@ -7,7 +7,7 @@ import type { Seal } from "../../../platform/seal.ts";
 import type { RecordAccess } from "../audit/record.ts";
 import { redirectUriOf } from "../integrations/names.ts";
 import type { IntegrationRow, IntegrationStore } from "../integrations/store.ts";
-import { addressOf, type SecretCall, type Whose } from "../tenant.ts";
+import { addressOf, type SecretCall, teamOf, type Whose } from "../tenant.ts";
 import type { TenantWork } from "../tenant-work.ts";
 import { connectionCreated, connectionDeleted, connectionUsed } from "./events.ts";
 import type { Provider } from "./provider.ts";
@@ -203,7 +203,7 @@ function toView({ id, tenant, status, scopes, expiresAt, createdAt, updatedAt }:
     ...{ id, integration, status },
     scopes: [...scopes],
     ...(expiresAt ? { expiresAt: expiresAt.toISOString() } : {}),
-    ...(tenant.startsWith("team_") ? { teamId: tenant } : {}),
+    ...teamOf(tenant),
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   };

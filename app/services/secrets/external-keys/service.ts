@@ -6,7 +6,7 @@ import { newId } from "../../../platform/ids.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import type { RecordAccess } from "../audit/record.ts";
-import { addressOf, type SecretCall, type Tenant } from "../tenant.ts";
+import { addressOf, type SecretCall, systemTenant, type Tenant, teamOf } from "../tenant.ts";
 import type { TenantWork } from "../tenant-work.ts";
 import { type ExternalServiceName, externalService, externalServiceNames } from "./catalogue.ts";
 import { externalKeyChecked, externalKeyCreated, externalKeyDeleted, externalKeyUpdated, externalKeyUsed } from "./events.ts";
@@ -175,9 +175,9 @@ function nameOf(id: string): string {
 }
 
 function whoseOf(tenant: Tenant, { actor }: Pick<SecretCall, "actor">): { teamId?: string; scope?: "system" } {
-  if (tenant === "system") return { scope: "system" };
-  if (tenant.startsWith("team_")) return { teamId: tenant };
-  if (tenant === actor.userId) return {};
+  if (tenant === systemTenant) return { scope: "system" };
+  const team = teamOf(tenant);
+  if (team.teamId !== undefined || tenant === actor.userId) return team;
   throw new Problem("not_found", { detail: "There is no such key." });
 }
 
@@ -209,7 +209,7 @@ function toView({ id, tenant, service, name, hint, status, checkedAt, createdAt,
   return {
     ...{ id, service, name, hint, status },
     ...(checkedAt ? { checkedAt: checkedAt.toISOString() } : {}),
-    ...(tenant.startsWith("team_") ? { teamId: tenant } : {}),
+    ...teamOf(tenant),
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   };

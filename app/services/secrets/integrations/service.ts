@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Now } from "../../../platform/clock.ts";
+import { defined } from "../../../platform/defined.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact } from "../../../platform/outbox.ts";
@@ -102,11 +103,5 @@ function addressesOf({ issuer, authorizationUrl, tokenUrl, revocationUrl }: Inte
     ...(authorizationUrl === null ? {} : { authorizationUrl }),
     ...(tokenUrl === null ? {} : { tokenUrl }),
     ...(revocationUrl === null ? {} : { revocationUrl }),
-  };
-}
-
-function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
   };
 }

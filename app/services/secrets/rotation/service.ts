@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import type { z } from "zod";
 import type { Now } from "../../../platform/clock.ts";
 import { Problem } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import type { Transact, Unit } from "../../../platform/outbox.ts";
+import { newSigningSecret } from "../../../platform/outgoing/signing-secret.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import type { TaskProducer } from "../../tasks/record/create.ts";
 import type { UseApproval } from "../approvals/service.ts";
@@ -181,9 +181,4 @@ export function newRotation({
     ...{ id: newId("rotation"), secretId, why, requestedBy, status: "pending", createdAt: at },
     ...{ fromVersion: null, toVersion: null, overlapUntil: null, error: null, finishedAt: null },
   };
-}
-
-/** Standard Webhooks: 24 to 64 random bytes, base64, after `whsec_`. */
-function newSigningSecret(): string {
-  return `whsec_${randomBytes(32).toString("base64")}`;
 }
